@@ -1,1 +1,4 @@
 //! The `protocol` crate.
+pub mod records;
+mod str;
+pub use str::Str;
