@@ -25,6 +25,7 @@ pub mod frame;
 #[rustfmt::skip]
 pub mod generated;
 mod message;
+pub mod records;
 mod str;
 mod uuid;
 
