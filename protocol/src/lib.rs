@@ -24,6 +24,7 @@ pub mod frame;
 #[doc(hidden)]
 pub mod generated;
 mod message;
+pub mod records;
 mod str;
 mod uuid;
 
