@@ -121,13 +121,12 @@ fn new_value(
     old: Option<&String>,
 ) -> Result<Option<String>, ConfigError> {
     let list = |verb: &str| {
-        let default = controller.schema.list_default(resource, key).ok_or_else(|| {
-            ConfigError::Invalid {
+        let default =
+            controller.schema.list_default(resource, key).ok_or_else(|| ConfigError::Invalid {
                 key: key.to_owned(),
                 value: verb.to_owned(),
                 reason: format!("can't {verb} to a key whose type is not LIST"),
-            }
-        })?;
+            })?;
         Ok(items(old.map_or(&*default, String::as_str)))
     };
     match op {

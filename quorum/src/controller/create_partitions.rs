@@ -57,13 +57,17 @@ pub enum PartitionsError {
         wanted: i32,
     },
     /// More than one request, or the cluster, may have.
-    #[error("{wanted} partitions are more than may be created at once ({MAX_PARTITIONS_PER_REQUEST}) or exist ({MAX_PARTITIONS}).")]
+    #[error(
+        "{wanted} partitions are more than may be created at once ({MAX_PARTITIONS_PER_REQUEST}) or exist ({MAX_PARTITIONS})."
+    )]
     TooMany {
         /// Partitions wanted.
         wanted: usize,
     },
     /// Not one assignment for each new partition.
-    #[error("Attempted to add {new} additional partition(s), but {given} assignment(s) were specified.")]
+    #[error(
+        "Attempted to add {new} additional partition(s), but {given} assignment(s) were specified."
+    )]
     AssignmentCount {
         /// New partitions.
         new: usize,
@@ -130,11 +134,7 @@ fn add(
         return Err(PartitionsError::Same(have));
     }
     if wanted < have {
-        return Err(PartitionsError::Fewer {
-            topic: wish.topic.clone(),
-            have,
-            wanted: wish.count,
-        });
+        return Err(PartitionsError::Fewer { topic: wish.topic.clone(), have, wanted: wish.count });
     }
     let new = wanted - have;
     if too_many(image, created_so_far, new) {

@@ -66,7 +66,9 @@ pub enum CreateTopicError {
     #[error("Number of partitions was set to an invalid non-positive value.")]
     NotPositive,
     /// More than one request, or the cluster, may have.
-    #[error("{wanted} partitions are more than may be created at once ({MAX_PARTITIONS_PER_REQUEST}) or exist ({MAX_PARTITIONS}).")]
+    #[error(
+        "{wanted} partitions are more than may be created at once ({MAX_PARTITIONS_PER_REQUEST}) or exist ({MAX_PARTITIONS})."
+    )]
     TooMany {
         /// Partitions wanted.
         wanted: usize,
@@ -96,8 +98,7 @@ impl CreateTopicError {
             }
             CreateTopicError::NotPositive => ErrorCode::INVALID_PARTITIONS,
             CreateTopicError::TooMany { .. } => ErrorCode::POLICY_VIOLATION,
-            CreateTopicError::Gaps
-            | CreateTopicError::Placement(PlacementError::Assignment(_)) => {
+            CreateTopicError::Gaps | CreateTopicError::Placement(PlacementError::Assignment(_)) => {
                 ErrorCode::INVALID_REPLICA_ASSIGNMENT
             }
             CreateTopicError::Placement(_) => ErrorCode::INVALID_REPLICATION_FACTOR,

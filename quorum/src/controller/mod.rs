@@ -109,11 +109,7 @@ impl Controller {
     }
 
     /// Decides a command; nothing changes until [`Controller::advance`].
-    pub fn decide<C: Command>(
-        &self,
-        command: C,
-        entropy: &mut dyn Entropy,
-    ) -> Decision<C::Answer> {
+    pub fn decide<C: Command>(&self, command: C, entropy: &mut dyn Entropy) -> Decision<C::Answer> {
         command.decide(self, entropy)
     }
 

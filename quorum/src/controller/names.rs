@@ -64,10 +64,9 @@ pub(super) fn check_collision(name: &str, topics: &TopicsImage) -> Result<(), Na
     });
     match existing {
         None => Ok(()),
-        Some(topic) => Err(NameError::Collides {
-            name: name.to_owned(),
-            existing: topic.name.to_string(),
-        }),
+        Some(topic) => {
+            Err(NameError::Collides { name: name.to_owned(), existing: topic.name.to_string() })
+        }
     }
 }
 

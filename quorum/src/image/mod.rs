@@ -225,8 +225,7 @@ impl MetadataImage {
             }
         }
         if self.next_producer_id > 0 {
-            records
-                .push(MetadataRecord::ProducerIds { next_producer_id: self.next_producer_id });
+            records.push(MetadataRecord::ProducerIds { next_producer_id: self.next_producer_id });
         }
         records
     }
