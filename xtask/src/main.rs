@@ -1,1 +1,47 @@
-fn main() {}
+//! `cargo xtask …`: everything the project does to itself. One module a command; what several need
+//! lies in [`workspace`], [`process`], [`packages`] and [`tools`].
+//!
+//! Nothing is installed into the clone: tools, images and the Kubernetes binaries are kept by content
+//! under [`workspace::cache_dir`], so that a second run is quick and a new clone starts warm.
+#![allow(clippy::print_stdout)] // a command line tool prints
+
+mod cluster;
+mod dist;
+mod generated;
+mod packages;
+mod peers;
+mod process;
+mod test;
+mod tools;
+mod workspace;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", about = "Builds, generates, checks and tests Vltava")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Write all generated files anew (or, with --check, say which ones are out of date)
+    Generate(generated::Args),
+    /// A Kubernetes cluster of three nodes on this machine, as the end-to-end tests use it
+    #[command(subcommand)]
+    Cluster(cluster::Command),
+    /// Install what is needed and run every test, stage by stage
+    Test(test::Args),
+    /// The same as `test`: what continuous integration runs
+    Ci(test::Args),
+}
+
+fn main() -> Result<()> {
+    match Cli::parse().command {
+        Command::Generate(args) => generated::run(&args),
+        Command::Cluster(command) => cluster::run(&command),
+        Command::Test(args) | Command::Ci(args) => test::run(&args),
+    }
+}
