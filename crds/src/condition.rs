@@ -18,10 +18,8 @@ pub struct Condition {
     /// `True`, `False` or `Unknown`.
     pub status: String,
     /// Why, as one CamelCase word of a documented list.
-    #[serde(default)]
     pub reason: String,
     /// Why, for people.
-    #[serde(default)]
     pub message: String,
     /// The `metadata.generation` that this condition speaks of.
     #[serde(default, skip_serializing_if = "Option::is_none")]

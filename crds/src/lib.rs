@@ -19,6 +19,8 @@
 
 // `KubeSchema` copies each struct into the body of a function, where `pub` reaches nothing.
 #![allow(unreachable_pub)]
+// Printer columns repeat their attribute names, as they must.
+#![allow(clippy::duplicated_attributes)]
 
 pub mod cluster;
 pub mod common;

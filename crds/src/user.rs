@@ -1,6 +1,6 @@
 //! `User`: a principal, what it may do and how much. So far only the schema: nothing acts upon it yet.
 
-use kube::{CustomResource, KubeSchema, core::Rule};
+use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

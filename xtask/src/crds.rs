@@ -1,6 +1,6 @@
 //! `cargo xtask crds`: writes the definitions' YAML into `crds/`.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 
@@ -8,18 +8,12 @@ use anyhow::{Context as _, Result, bail};
 ///
 /// # Errors
 /// If a file cannot be written, or, with `check`, is stale.
-pub fn run(check: bool) -> Result<()> {
-    let folder = root().join("crds");
+pub(crate) fn run(check: bool) -> Result<()> {
+    let folder = crate::workspace::root().join("crds");
     for (name, text) in ::crds::render::files()? {
         write_or_check(&folder.join(name), &text, check, "crds")?;
     }
     Ok(())
-}
-
-/// The workspace's folder.
-pub(crate) fn root() -> PathBuf {
-    let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
-    manifest.parent().unwrap_or(manifest).to_path_buf()
 }
 
 /// Writes a generated file where it differs; with `check`, refuses a difference.
@@ -31,7 +25,8 @@ pub(crate) fn write_or_check(path: &Path, text: &str, check: bool, command: &str
         bail!("{} is stale: run `cargo xtask {command}`", path.display());
     }
     if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).with_context(|| format!("failed to make {}", folder.display()))?;
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("failed to make {}", folder.display()))?;
     }
     std::fs::write(path, text).with_context(|| format!("failed to write {}", path.display()))
 }

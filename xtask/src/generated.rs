@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 type Generator = (&'static str, fn(check: bool) -> Result<()>);
 
 /// Every generator, in the order in which they run (later ones may read what earlier ones wrote).
-const GENERATORS: &[Generator] = &[];
+const GENERATORS: &[Generator] = &[("crds", crate::crds::run)];
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {

@@ -6,6 +6,7 @@
 #![allow(clippy::print_stdout)] // a command line tool prints
 
 mod cluster;
+mod crds;
 mod dist;
 mod generated;
 mod packages;
@@ -29,6 +30,8 @@ struct Cli {
 enum Command {
     /// Write all generated files anew (or, with --check, say which ones are out of date)
     Generate(generated::Args),
+    /// Write the custom resource definitions in crds/
+    Crds(Check),
     /// A Kubernetes cluster of three nodes on this machine, as the end-to-end tests use it
     #[command(subcommand)]
     Cluster(cluster::Command),
@@ -38,9 +41,18 @@ enum Command {
     Ci(test::Args),
 }
 
+/// For a command that writes one kind of generated files.
+#[derive(Debug, clap::Args)]
+struct Check {
+    /// Change nothing; fail if a generated file is out of date
+    #[arg(long)]
+    check: bool,
+}
+
 fn main() -> Result<()> {
     match Cli::parse().command {
         Command::Generate(args) => generated::run(&args),
+        Command::Crds(args) => crds::run(args.check),
         Command::Cluster(command) => cluster::run(&command),
         Command::Test(args) | Command::Ci(args) => test::run(&args),
     }

@@ -8,7 +8,7 @@ pub mod pipeline;
 pub mod step;
 pub mod test;
 
-use kube::{CustomResource, KubeSchema, core::Rule};
+use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

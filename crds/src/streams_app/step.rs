@@ -3,7 +3,7 @@
 //! Expressions are CEL. Their variables are `key`, `value`, `timestamp`, `headers`, `topic`, `partition` and
 //! `offset`; `aggregate` and `reduce` also have `aggregate`.
 
-use kube::{KubeSchema, core::Rule};
+use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

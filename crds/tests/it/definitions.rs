@@ -35,8 +35,9 @@ fn committed_files_are_fresh() {
 fn files_read_back_as_the_definitions() {
     for crd in crds::all() {
         let text = crds::render::yaml(&crd).unwrap();
-        let back: Value = serde_saphyr::from_str(&text).unwrap();
-        assert_eq!(back, serde_json::to_value(&crd).unwrap());
+        assert!(!text.contains(".0\n"), "{}: an API server writes 1.0 as 1", crd.spec.names.kind);
+        let back = serde_saphyr::from_str(&text).unwrap();
+        assert_eq!(crd, back);
     }
 }
 
