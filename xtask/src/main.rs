@@ -6,6 +6,7 @@
 #![allow(clippy::print_stdout)] // a command line tool prints
 
 mod cluster;
+mod codegen;
 mod dist;
 mod generated;
 mod packages;
@@ -27,6 +28,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Generate Kafka's messages in `protocol/src/generated` out of `protocol/schemas`
+    Codegen(generated::Args),
     /// Write all generated files anew (or, with --check, say which ones are out of date)
     Generate(generated::Args),
     /// A Kubernetes cluster of three nodes on this machine, as the end-to-end tests use it
@@ -40,6 +43,7 @@ enum Command {
 
 fn main() -> Result<()> {
     match Cli::parse().command {
+        Command::Codegen(args) => codegen::run(args.check),
         Command::Generate(args) => generated::run(&args),
         Command::Cluster(command) => cluster::run(&command),
         Command::Test(args) | Command::Ci(args) => test::run(&args),
