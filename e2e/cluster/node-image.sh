@@ -28,6 +28,7 @@ stop_containerd() {
 }
 
 start_containerd() {
+  rm -rf "$ROOTFS/var/lib/containerd"
   cat >"$STATE/config.toml" <<TOML
 version = 2
 root = "$ROOTFS/var/lib/containerd"
@@ -36,7 +37,7 @@ disabled_plugins = ["io.containerd.grpc.v1.cri"]
 [grpc]
   address = "$STATE/containerd.sock"
 TOML
-  "$ROOTFS/usr/bin/containerd" --config "$STATE/config.toml" >"$CLUSTER_CACHE/preload.log" 2>&1 {LOCK_FD}>&- &
+  "$ROOTFS/usr/bin/containerd" --config "$STATE/config.toml" >"$CLUSTER_CACHE/preload.log" 2>&1 &
   CONTAINERD_PID=$!
   local deadline=$((SECONDS + DEADLINE_S))
   until ctr_images ls >/dev/null 2>&1; do
@@ -60,7 +61,6 @@ preload() {
   ctr_images ls -q >&2
 }
 
-LOCK_FD=${LOCK_FD:-2}
 say "putting the images into the node's file system"
 trap stop_containerd EXIT
 manifests

@@ -18,11 +18,11 @@ previous=
 for word in "$@"; do
   case $previous in
     --bundle | -b) without_sys_resource "$word/config.json" .process ;;
-    --process | -p) without_sys_resource "$word" . ;;
+    --process | -p) without_sys_resource "$word" "" ;;
   esac
   case $word in
     --bundle=*) without_sys_resource "${word#*=}/config.json" .process ;;
-    --process=*) without_sys_resource "${word#*=}" . ;;
+    --process=*) without_sys_resource "${word#*=}" "" ;;
   esac
   previous=$word
 done

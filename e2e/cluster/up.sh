@@ -14,8 +14,11 @@ if own_docker; then
   tag=localhost/vltava-node:$(cat "$CLUSTER_CACHE/node.hash")
   if ! docker image inspect "$tag" >/dev/null 2>&1; then
     say "importing the node image"
-    docker import --change 'ENV container=docker' --change 'STOPSIGNAL SIGRTMIN+3' \
-      --change 'ENTRYPOINT ["/usr/local/bin/entrypoint", "/sbin/init"]' "$CLUSTER_CACHE/node.tar" "$tag" >/dev/null
+    docker import "$CLUSTER_CACHE/node.tar" "$tag-files" >/dev/null
+    # `docker import` cannot set the signal.
+    printf '%s\n' "FROM $tag-files" 'ENV container=docker' 'STOPSIGNAL SIGRTMIN+3' \
+      'ENTRYPOINT ["/usr/local/bin/entrypoint", "/sbin/init"]' |
+      DOCKER_BUILDKIT=0 docker build --quiet --tag "$tag" - >/dev/null
   fi
   image=(--image "$tag")
 fi

@@ -3,17 +3,19 @@
 
 use anyhow::{Context, Result};
 
+use crate::{codegen, crds};
+
 /// A generator: its name on the command line, and the function that runs it.
 type Generator = (&'static str, fn(check: bool) -> Result<()>);
 
 /// Every generator, in the order in which they run (later ones may read what earlier ones wrote).
-const GENERATORS: &[Generator] = &[("crds", crate::crds::run)];
+const GENERATORS: &[Generator] = &[("codegen", codegen::run), ("crds", crds::run)];
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Change nothing; fail if a generated file is out of date
     #[arg(long)]
-    check: bool,
+    pub(crate) check: bool,
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
