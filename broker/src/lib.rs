@@ -1,1 +1,3 @@
-//! The `broker` crate.
+mod connection;
+mod listener;
+mod metrics;

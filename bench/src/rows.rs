@@ -1,0 +1,60 @@
+//! What is measured.
+
+/// What the client does in a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Load {
+    /// `ProducerPerformance` with these producer settings, at most `throughput` records a second
+    /// (−1: as fast as it goes).
+    Produce { settings: &'static [&'static str], throughput: i64 },
+    /// `ConsumerPerformance` reads back what the produce row of this name wrote.
+    Consume { written_by: &'static str },
+}
+
+/// One row of the table.
+#[derive(Debug, Clone)]
+pub(crate) struct Row {
+    pub(crate) name: &'static str,
+    /// Topic of the row; a consume row reads its produce row's topic.
+    pub(crate) topic: &'static str,
+    pub(crate) records: u64,
+    /// Bytes of value in a record; there is no key.
+    pub(crate) record_bytes: u32,
+    pub(crate) load: Load,
+}
+
+/// Partitions of every topic.
+pub(crate) const PARTITIONS: u32 = 6;
+
+/// All rows, in the order in which they run against one broker process.
+pub(crate) fn all() -> Vec<Row> {
+    let produce = |name, topic, records, record_bytes, settings, throughput| Row {
+        name,
+        topic,
+        records,
+        record_bytes,
+        load: Load::Produce { settings, throughput },
+    };
+    vec![
+        // Bytes copied and checksummed dominate.
+        produce("1 KiB, batch 64 KiB, linger 5 ms", "kib-64k", 1_500_000, 1024,
+            &["acks=all", "batch.size=65536", "linger.ms=5"], -1),
+        // The cost of a request and of an append dominates.
+        produce("1 KiB, batch 16 KiB", "kib-16k", 1_000_000, 1024,
+            &["acks=all", "batch.size=16384", "linger.ms=0"], -1),
+        // Nothing that costs a record may be done at all.
+        produce("100 B, batch 64 KiB", "small", 8_000_000, 100,
+            &["acks=all", "batch.size=65536", "linger.ms=5"], -1),
+        produce("1 KiB lz4", "kib-lz4", 1_000_000, 1024,
+            &["acks=all", "batch.size=65536", "linger.ms=5", "compression.type=lz4"], -1),
+        // Wake-ups and system calls of a request.
+        produce("2,000 single-record requests a second", "single", 30_000, 1024,
+            &["acks=all", "batch.size=1", "linger.ms=0"], 2_000),
+        Row {
+            name: "consume 1 KiB",
+            topic: "kib-64k",
+            records: 1_500_000,
+            record_bytes: 1024,
+            load: Load::Consume { written_by: "1 KiB, batch 64 KiB, linger 5 ms" },
+        },
+    ]
+}

@@ -1,0 +1,61 @@
+use std::io;
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+/// What kind of failure a [`DiskError`] is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DiskFailure {
+    /// No space left (ENOSPC, EDQUOT): may pass when space is freed.
+    Full,
+    /// The file or folder does not exist.
+    NotFound,
+    /// Not allowed to (EACCES, EPERM, EROFS).
+    Denied,
+    /// Too many open files.
+    Descriptors,
+    /// Everything else, EIO among it: the device cannot be trusted.
+    Failed,
+}
+
+/// A failed call on a [`super::Disk`].
+#[derive(Debug, Error)]
+#[error("cannot {op} {}: {source}{}", path.display(), hint(*failure))]
+pub struct DiskError {
+    /// What was tried: `open`, `write`, `sync`, …
+    pub op: &'static str,
+    /// On which file or folder.
+    pub path: PathBuf,
+    /// The kind of failure.
+    pub failure: DiskFailure,
+    /// The system's error.
+    pub source: io::Error,
+}
+
+fn hint(failure: DiskFailure) -> &'static str {
+    match failure {
+        DiskFailure::Full => " (free space on this volume or enlarge it)",
+        DiskFailure::Descriptors => " (raise the limit of open files, ulimit -n)",
+        _ => "",
+    }
+}
+
+impl DiskError {
+    /// Wraps the system's error and names the failure.
+    pub fn new(op: &'static str, path: &Path, source: io::Error) -> Self {
+        let failure = match source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => DiskFailure::Full,
+            io::ErrorKind::NotFound => DiskFailure::NotFound,
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                DiskFailure::Denied
+            }
+            _ => match rustix::io::Errno::from_io_error(&source) {
+                Some(rustix::io::Errno::MFILE | rustix::io::Errno::NFILE) => {
+                    DiskFailure::Descriptors
+                }
+                _ => DiskFailure::Failed,
+            },
+        };
+        Self { op, path: path.to_owned(), failure, source }
+    }
+}

@@ -1,0 +1,108 @@
+//! The only way to files: a seam, so that a seeded disk (`sim::SimDisk`) can take the real one's place.
+//!
+//! All calls are synchronous; who may not block (a network task) must ask through a thread that may.
+//! A write is durable only after [`DiskFile::sync`]; a created, renamed or removed name only after
+//! [`Disk::sync_dir`] on its folder.
+
+mod error;
+mod os;
+
+use std::fmt::Debug;
+use std::fs::File;
+use std::io::IoSlice;
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+pub use error::{DiskError, DiskFailure};
+pub use os::OsDisk;
+
+/// How to open a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OpenMode {
+    /// Existing file, reads only.
+    Read,
+    /// Existing file, reads and writes.
+    Write,
+    /// Reads and writes, created when missing (existing content stays).
+    Create,
+}
+
+/// A file system.
+pub trait Disk: Send + Sync + Debug {
+    /// Opens or creates a file.
+    fn open(&self, path: &Path, mode: OpenMode) -> Result<Arc<dyn DiskFile>, DiskError>;
+    /// Removes a file; a missing file is not an error.
+    fn remove(&self, path: &Path) -> Result<(), DiskError>;
+    /// Renames a file or folder, replacing a file that has the new name.
+    fn rename(&self, from: &Path, to: &Path) -> Result<(), DiskError>;
+    /// Names (not paths) in a folder, sorted.
+    fn list(&self, dir: &Path) -> Result<Vec<String>, DiskError>;
+    /// Whether a file or folder of that name exists.
+    fn exists(&self, path: &Path) -> Result<bool, DiskError>;
+    /// Makes a folder and its parents.
+    fn create_dir(&self, dir: &Path) -> Result<(), DiskError>;
+    /// Removes a folder with everything in it; a missing folder is not an error.
+    fn remove_dir(&self, dir: &Path) -> Result<(), DiskError>;
+    /// Makes the names in a folder durable.
+    fn sync_dir(&self, dir: &Path) -> Result<(), DiskError>;
+
+    /// Reads a whole (small) file; `None` when it does not exist.
+    fn read_file(&self, path: &Path) -> Result<Option<Bytes>, DiskError> {
+        let file = match self.open(path, OpenMode::Read) {
+            Ok(file) => file,
+            Err(e) if e.failure == DiskFailure::NotFound => return Ok(None),
+            Err(e) => return Err(e),
+        };
+        let mut buf = vec![0; file.len()? as usize];
+        let mut filled = 0;
+        while filled < buf.len() {
+            match file.read_at(&mut buf[filled..], filled as u64)? {
+                0 => break,
+                n => filled += n,
+            }
+        }
+        buf.truncate(filled);
+        Ok(Some(Bytes::from(buf)))
+    }
+
+    /// Replaces a file so that after a crash either the old or the new content is there: temporary file,
+    /// sync, rename, sync of the folder.
+    fn write_file_atomically(&self, path: &Path, content: &[u8]) -> Result<(), DiskError> {
+        let mut temporary = path.as_os_str().to_owned();
+        temporary.push(".tmp");
+        let temporary = Path::new(&temporary);
+        let file = self.open(temporary, OpenMode::Create)?;
+        file.truncate(0)?;
+        file.write_at(&mut [IoSlice::new(content)], 0)?;
+        file.sync()?;
+        self.rename(temporary, path)?;
+        self.sync_dir(path.parent().unwrap_or(Path::new(".")))
+    }
+}
+
+/// An open file. Methods take offsets, so that readers and the one writer share it.
+pub trait DiskFile: Send + Sync + Debug {
+    /// Reads at `offset`; fewer bytes than asked for at the end of the file, 0 past it.
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> Result<usize, DiskError>;
+    /// Reads only what is in memory already: `None` when the disk would have to be waited for.
+    fn read_cached_at(&self, buf: &mut [u8], offset: u64) -> Result<Option<usize>, DiskError> {
+        self.read_at(buf, offset).map(Some)
+    }
+    /// Writes all buffers one after the other from `offset`. After an error any part may have been written.
+    fn write_at(&self, bufs: &mut [IoSlice<'_>], offset: u64) -> Result<(), DiskError>;
+    /// Makes content and length durable (`fdatasync`). An error is final: what was written before it must
+    /// be taken as lost, a second call proves nothing.
+    fn sync(&self) -> Result<(), DiskError>;
+    /// Cuts or extends to `len` bytes.
+    fn truncate(&self, len: u64) -> Result<(), DiskError>;
+    /// Length in bytes.
+    fn len(&self) -> Result<u64, DiskError>;
+    /// Whether the file is empty.
+    fn is_empty(&self) -> Result<bool, DiskError> {
+        self.len().map(|len| len == 0)
+    }
+    /// The file underneath, for `sendfile`; `None` when there is none (a simulated disk).
+    fn raw(&self) -> Option<Arc<File>>;
+}
