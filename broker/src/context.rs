@@ -9,6 +9,7 @@ use protocol::Str;
 use quorum::MetadataImage;
 
 use crate::broker_config::BrokerConfig;
+use crate::config::Configs;
 use crate::controller::ControllerHandle;
 use crate::group::GroupCoordinator;
 use crate::metrics::Metrics;
@@ -18,6 +19,8 @@ use crate::partition::Partitions;
 #[derive(Debug)]
 pub(crate) struct Broker {
     pub(crate) config: BrokerConfig,
+    /// Kafka's configs as they hold for this broker and its topics.
+    pub(crate) configs: Arc<Configs>,
     /// Where clients are told to connect to.
     pub(crate) advertised: (Str, u16),
     pub(crate) cluster_id: Str,
