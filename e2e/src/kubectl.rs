@@ -1,0 +1,1 @@
+//! A namespace of a real cluster, by `kubectl` and `helm` as `$PATH` and `$KUBECONFIG` find them.
