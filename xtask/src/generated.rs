@@ -3,13 +3,13 @@
 
 use anyhow::{Context, Result};
 
-use crate::codegen;
+use crate::{codegen, crds};
 
 /// A generator: its name on the command line, and the function that runs it.
 type Generator = (&'static str, fn(check: bool) -> Result<()>);
 
 /// Every generator, in the order in which they run (later ones may read what earlier ones wrote).
-const GENERATORS: &[Generator] = &[("codegen", codegen::run)];
+const GENERATORS: &[Generator] = &[("codegen", codegen::run), ("crds", crds::run)];
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {

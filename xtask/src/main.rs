@@ -7,6 +7,7 @@
 
 mod cluster;
 mod codegen;
+mod crds;
 mod dist;
 mod generated;
 mod packages;
@@ -32,6 +33,8 @@ enum Command {
     Codegen(generated::Args),
     /// Write all generated files anew (or, with --check, say which ones are out of date)
     Generate(generated::Args),
+    /// Write the custom resource definitions in crds/
+    Crds(generated::Args),
     /// A Kubernetes cluster of three nodes on this machine, as the end-to-end tests use it
     #[command(subcommand)]
     Cluster(cluster::Command),
@@ -45,6 +48,7 @@ fn main() -> Result<()> {
     match Cli::parse().command {
         Command::Codegen(args) => codegen::run(args.check),
         Command::Generate(args) => generated::run(&args),
+        Command::Crds(args) => crds::run(args.check),
         Command::Cluster(command) => cluster::run(&command),
         Command::Test(args) | Command::Ci(args) => test::run(&args),
     }
