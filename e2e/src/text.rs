@@ -95,6 +95,19 @@ pub fn counts_by_unix_tools(text: &str) -> Result<Counts> {
         .collect()
 }
 
+/// The counts that lines `word TAB count` end with. A line that is none is an error: nothing that was
+/// written may be torn.
+pub fn last_counts(text: &str) -> Result<Counts> {
+    text.lines()
+        .map(|line| {
+            let (word, count) =
+                line.split_once('\t').with_context(|| format!("no line of ours: {line:?}"))?;
+            let count = count.parse().with_context(|| format!("no line of ours: {line:?}"))?;
+            Ok((word.to_owned(), count))
+        })
+        .collect()
+}
+
 /// Says how two counts differ, or nothing when they agree.
 pub fn difference(expected: &Counts, found: &Counts) -> Option<String> {
     let mut wrong = Vec::new();
@@ -140,6 +153,14 @@ mod tests {
         let counts = counts_by_unix_tools("Hello, hello world!\n\nworld_1").unwrap();
         let expected = [("hello", 2), ("world", 1), ("world_1", 1)];
         assert_eq!(counts, expected.map(|(word, n)| (word.to_owned(), n)).into());
+    }
+
+    #[test]
+    fn the_last_line_of_a_word_counts() {
+        let counts = last_counts("a\t1\nb\t1\na\t2\n").unwrap();
+        assert_eq!(counts, Counts::from([("a".to_owned(), 2), ("b".to_owned(), 1)]));
+        assert!(last_counts("a\t1\nb").is_err());
+        assert!(last_counts("a\t1b\t2").is_err());
     }
 
     #[test]
