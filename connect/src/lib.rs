@@ -1,1 +1,7 @@
-//! The `connect` crate.
+//! Kafka Connect.
+
+pub mod api;
+pub mod config;
+pub mod connectors;
+pub mod converters;
+pub mod plugins;
