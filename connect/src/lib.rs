@@ -4,4 +4,5 @@ pub mod api;
 pub mod config;
 pub mod connectors;
 pub mod converters;
+pub mod herder;
 pub mod plugins;
