@@ -1,0 +1,5 @@
+//! Crashes of the log from seeds.
+
+mod crash;
+mod faults;
+mod workload;
