@@ -17,7 +17,7 @@ use crate::partition::Partitions;
 
 /// A broker's parts. Handlers share it; each part locks for itself, and none is held while another is taken.
 #[derive(Debug)]
-pub(crate) struct Broker {
+pub struct Broker {
     pub(crate) config: BrokerConfig,
     /// Kafka's configs as they hold for this broker and its topics.
     pub(crate) configs: Arc<Configs>,
@@ -25,7 +25,7 @@ pub(crate) struct Broker {
     pub(crate) advertised: (Str, u16),
     pub(crate) cluster_id: Str,
     pub(crate) image: Arc<ImageCell>,
-    pub(crate) partitions: Partitions,
+    pub(crate) partitions: Arc<Partitions>,
     pub(crate) controller: ControllerHandle,
     pub(crate) groups: GroupCoordinator,
     pub(crate) clock: Arc<dyn Clock>,

@@ -9,5 +9,6 @@ if docker info >/dev/null 2>&1; then
 fi
 rm -f "$KUBECONFIG_FILE"
 if own_docker && [ -z "$(docker ps --all --quiet 2>/dev/null)" ]; then
+  docker network rm kind >/dev/null 2>&1 || true
   "$HERE/daemon.sh" stop
 fi

@@ -8,11 +8,11 @@ use crate::packages;
 use crate::process::{command, output, run};
 use crate::workspace;
 
-const KAFKA_PYTHON: &str = "kafka-python==3.0.12";
+const VERSION: &str = "3.0.12";
 
 /// Makes the environment, once for each version, and gives the path of its Python.
 pub(crate) fn install() -> Result<PathBuf> {
-    let root = workspace::cache_dir()?.join("peers").join(KAFKA_PYTHON.replace("==", "-"));
+    let root = workspace::cache_dir()?.join("peers").join(format!("kafka-python-{VERSION}"));
     let python = root.join("bin/python");
     if !root.join("ready").is_file() {
         // Debian's Python comes without the module that puts pip into a new environment.
@@ -20,8 +20,9 @@ pub(crate) fn install() -> Result<PathBuf> {
             packages::install(&["python3-venv"])?;
         }
         run(command("python3").args(["-m", "venv"]).arg(&root))?;
-        run(command(&python).args(["-m", "pip", "install", "--quiet", KAFKA_PYTHON]))?;
-        std::fs::write(root.join("ready"), KAFKA_PYTHON)?;
+        let package = format!("kafka-python[lz4,snappy,zstd]=={VERSION}");
+        run(command(&python).args(["-m", "pip", "install", "--quiet", &package]))?;
+        std::fs::write(root.join("ready"), package)?;
     }
     Ok(python)
 }

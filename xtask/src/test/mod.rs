@@ -114,6 +114,8 @@ fn e2e(stage: &str, environment: &[(&str, OsString)]) -> Result<()> {
         process::cargo()
             .args(["test", "--locked", "--package", "e2e", "--test", stage, "--features", stage])
             .args(["--", "--test-threads=1", "--nocapture"])
+            // What an error says is enough; where it was made is noise.
+            .env("RUST_LIB_BACKTRACE", "0")
             .envs(environment.iter().map(|(name, value)| (name, value))),
     )
 }
