@@ -30,10 +30,47 @@ pub(super) fn topic_has_effect(key: &str) -> bool {
 }
 
 /// Broker configs that the partitions' logs read.
-const FROM_LOG: &[&str] = &[];
+const FROM_LOG: &[&str] = &[
+    "compression.type",
+    "connections.max.idle.ms",
+    "log.cleanup.policy",
+    "log.flush.before.ack",
+    "log.flush.offset.checkpoint.interval.ms",
+    "log.index.interval.bytes",
+    "log.index.size.max.bytes",
+    "log.message.timestamp.after.max.ms",
+    "log.message.timestamp.before.max.ms",
+    "log.message.timestamp.type",
+    "log.retention.bytes",
+    "log.retention.check.interval.ms",
+    "log.retention.hours",
+    "log.retention.minutes",
+    "log.retention.ms",
+    "log.roll.hours",
+    "log.roll.ms",
+    "log.segment.bytes",
+    "message.max.bytes",
+    "min.insync.replicas",
+    "producer.id.expiration.ms",
+    "socket.request.max.bytes",
+];
 
 /// Topic configs that the partitions' logs read.
-const TOPIC: &[&str] = &[];
+const TOPIC: &[&str] = &[
+    "cleanup.policy",
+    "compression.type",
+    "index.interval.bytes",
+    "max.message.bytes",
+    "message.timestamp.after.max.ms",
+    "message.timestamp.before.max.ms",
+    "message.timestamp.type",
+    "min.insync.replicas",
+    "retention.bytes",
+    "retention.ms",
+    "segment.bytes",
+    "segment.index.bytes",
+    "segment.ms",
+];
 
 #[cfg(test)]
 mod tests {

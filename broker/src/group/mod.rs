@@ -26,9 +26,9 @@ mod subscription;
 mod timer;
 mod views;
 
-pub(crate) use coordinator::GroupCoordinator;
-pub(crate) use operations::{CommitPartition, FetchedOffset};
-pub(crate) use views::{GroupDescription, GroupListing};
+pub(crate) use coordinator::{Appended, GroupCoordinator, GroupLog};
+pub(crate) use operations::{CommitPartition, Committer, FetchedOffset};
+pub(crate) use views::{GroupDescription, GroupListing, MemberDescription};
 
 /// Kafka's internal topic that holds groups and offsets.
 pub(crate) const OFFSETS_TOPIC: &str = "__consumer_offsets";

@@ -24,7 +24,7 @@ mod validate;
 mod waiters;
 
 pub(crate) use read::{OffsetQuery, PartitionRead, ReadBound, ReadRequest};
-pub(crate) use registry::{Partitions, PartitionsView, Slot};
+pub(crate) use registry::{HostedTopic, Partitions, PartitionsView};
 pub(crate) use replica::{Accepted, Partition, Refusal};
 pub(crate) use settings::TopicSettings;
 pub(crate) use waiters::{CommitWait, FetchWait};

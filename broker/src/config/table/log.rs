@@ -191,6 +191,15 @@ pub(super) const CONFIGS: &[ConfigDef] = &[
         update: ReadOnly,
         doc: "A comma-separated list of the directories where the log data is stored. If not set, the value in log.dir is used.",
     },
+    // Not in Kafka.
+    ConfigDef {
+        name: "log.flush.before.ack",
+        kind: Boolean,
+        default: Some("true"),
+        valid: Any,
+        update: ClusterWide,
+        doc: "Whether a record counts as held by this broker only when it is on its disk (fdatasync, shared by all requests that arrive meanwhile). If true, a record is acknowledged under acks=all, and shown to consumers, only then, so that nothing acknowledged is lost when the power fails. If false, it is enough that the operating system has it, as in Apache Kafka: faster, and safe against a crash of the process but not of the machine. This configuration is not in Apache Kafka.",
+    },
     ConfigDef {
         name: "log.flush.interval.messages",
         kind: Long,
