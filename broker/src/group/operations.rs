@@ -322,9 +322,11 @@ impl GroupCoordinator {
             if cell.group.state() != State::Empty || cell.commits_in_flight > 0 {
                 return Err(ErrorCode::NON_EMPTY_GROUP);
             }
-            let tombstones =
-                shard.delete(group_id, inner.now()).map_err(|_| ErrorCode::INVALID_REQUEST)?;
-            inner.append(slot.partition, &tombstones)
+            let tombstones = shard.tombstones(group_id);
+            let tombstones = tombstones.map_err(|_| ErrorCode::INVALID_REQUEST)?;
+            let appended = inner.append(slot.partition, &tombstones)?;
+            shard.remove(group_id, inner.now());
+            Ok(appended)
         })??;
         appended.committed.await.map_err(|_| ErrorCode::COORDINATOR_NOT_AVAILABLE)
     }
