@@ -9,6 +9,7 @@ use protocol::Str;
 use quorum::MetadataImage;
 
 use crate::broker_config::BrokerConfig;
+use crate::config::Configs;
 use crate::controller::ControllerHandle;
 use crate::group::GroupCoordinator;
 use crate::metrics::Metrics;
@@ -16,13 +17,15 @@ use crate::partition::Partitions;
 
 /// A broker's parts. Handlers share it; each part locks for itself, and none is held while another is taken.
 #[derive(Debug)]
-pub(crate) struct Broker {
+pub struct Broker {
     pub(crate) config: BrokerConfig,
+    /// Kafka's configs as they hold for this broker and its topics.
+    pub(crate) configs: Arc<Configs>,
     /// Where clients are told to connect to.
     pub(crate) advertised: (Str, u16),
     pub(crate) cluster_id: Str,
     pub(crate) image: Arc<ImageCell>,
-    pub(crate) partitions: Partitions,
+    pub(crate) partitions: Arc<Partitions>,
     pub(crate) controller: ControllerHandle,
     pub(crate) groups: GroupCoordinator,
     pub(crate) clock: Arc<dyn Clock>,

@@ -5,6 +5,7 @@
 //! under [`workspace::cache_dir`], so that a second run is quick and a new clone starts warm.
 #![allow(clippy::print_stdout)] // a command line tool prints
 
+mod bench;
 mod cluster;
 mod codegen;
 mod crds;
@@ -35,6 +36,8 @@ enum Command {
     Generate(generated::Args),
     /// Write the custom resource definitions in crds/
     Crds(generated::Args),
+    /// Measure against Apache Kafka, side by side, into docs/performance.md
+    Bench(bench::Args),
     /// A Kubernetes cluster of three nodes on this machine, as the end-to-end tests use it
     #[command(subcommand)]
     Cluster(cluster::Command),
@@ -49,6 +52,7 @@ fn main() -> Result<()> {
         Command::Codegen(args) => codegen::run(args.check),
         Command::Generate(args) => generated::run(&args),
         Command::Crds(args) => crds::run(args.check),
+        Command::Bench(args) => bench::run_bench(&args),
         Command::Cluster(command) => cluster::run(&command),
         Command::Test(args) | Command::Ci(args) => test::run(&args),
     }

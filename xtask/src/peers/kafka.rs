@@ -1,7 +1,7 @@
 //! Apache Kafka's jars, its tools and its broker, from Maven Central.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
@@ -61,6 +61,11 @@ pub(crate) fn install() -> Result<Kafka> {
 }
 
 impl Kafka {
+    /// The folder of the jars.
+    pub(crate) fn jars(&self) -> &Path {
+        &self.jars
+    }
+
     /// The value of `java -cp`.
     pub(crate) fn classpath(&self) -> String {
         format!("{}/*", self.jars.display())
