@@ -1,2 +1,4 @@
 mod yaml;
+mod up;
+mod format; mod output; mod properties; mod console;
 fn main() {}
