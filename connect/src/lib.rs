@@ -1,1 +1,8 @@
-//! The `connect` crate.
+//! Kafka Connect.
+
+pub mod api;
+pub mod config;
+pub mod connectors;
+pub mod converters;
+pub mod herder;
+pub mod plugins;
