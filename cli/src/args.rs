@@ -2,7 +2,9 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::commands::{app, broker, completions, connect, consume, file, group, operator, produce, streams, topic, up};
+use crate::commands::{
+    app, broker, completions, connect, consume, file, group, operator, produce, streams, topic, up,
+};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -28,7 +30,14 @@ pub(crate) struct Cli {
 #[derive(Debug, Args)]
 pub(crate) struct LoggingArgs {
     /// How log lines are written to standard error; RUST_LOG chooses which (for example `info,broker=debug`)
-    #[arg(long, global = true, value_enum, default_value = "text", value_name = "FORMAT", help_heading = "Logging")]
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value = "text",
+        value_name = "FORMAT",
+        help_heading = "Logging"
+    )]
     pub(crate) log_format: LogFormat,
 }
 
@@ -83,7 +92,12 @@ mod tests {
         for command in Cli::command().get_subcommands() {
             assert!(command.get_about().is_some(), "{} has no help", command.get_name());
             for argument in command.get_arguments() {
-                assert!(argument.get_help().is_some(), "{} {} has no help", command.get_name(), argument.get_id());
+                assert!(
+                    argument.get_help().is_some(),
+                    "{} {} has no help",
+                    command.get_name(),
+                    argument.get_id()
+                );
             }
         }
     }

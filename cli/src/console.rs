@@ -22,7 +22,8 @@ struct Inner {
 
 impl Console {
     pub(crate) fn new() -> Self {
-        let terminal = io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
+        let terminal = io::stderr().is_terminal()
+            && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
         Self { inner: Arc::new(Mutex::new(Inner { shown: 0, live: Vec::new() })), terminal }
     }
 
@@ -96,7 +97,9 @@ impl Inner {
 
 fn columns() -> usize {
     let size = rustix::termios::tcgetwinsize(io::stderr()).ok();
-    size.map(|size| usize::from(size.ws_col)).filter(|columns| *columns > 0).unwrap_or(DEFAULT_COLUMNS)
+    size.map(|size| usize::from(size.ws_col))
+        .filter(|columns| *columns > 0)
+        .unwrap_or(DEFAULT_COLUMNS)
 }
 
 /// Cuts `line` to `width` visible characters: a line that wraps would break the count of lines to erase.

@@ -36,12 +36,14 @@ impl Format {
         match self {
             Self::String => Ok(Bytes::copy_from_slice(text.as_bytes())),
             Self::Long => {
-                let number: i64 = text.trim().parse().map_err(|_| FormatError::NotLong(text.to_owned()))?;
+                let number: i64 =
+                    text.trim().parse().map_err(|_| FormatError::NotLong(text.to_owned()))?;
                 Ok(Bytes::copy_from_slice(&number.to_be_bytes()))
             }
             Self::Json => {
-                let value: serde_json::Value = serde_json::from_str(text)
-                    .map_err(|error| FormatError::NotJson { text: text.to_owned(), reason: error.to_string() })?;
+                let value: serde_json::Value = serde_json::from_str(text).map_err(|error| {
+                    FormatError::NotJson { text: text.to_owned(), reason: error.to_string() }
+                })?;
                 Ok(value.to_string().into())
             }
             Self::Hex => unhex(text.trim()).ok_or_else(|| FormatError::NotHex(text.to_owned())),
@@ -55,7 +57,9 @@ impl Format {
         let text = match self {
             Self::String => Some(String::from_utf8_lossy(bytes).into_owned()),
             Self::Long => bytes.try_into().ok().map(|raw| i64::from_be_bytes(raw).to_string()),
-            Self::Json => serde_json::from_slice::<serde_json::Value>(bytes).ok().map(|value| value.to_string()),
+            Self::Json => serde_json::from_slice::<serde_json::Value>(bytes)
+                .ok()
+                .map(|value| value.to_string()),
             Self::Hex => Some(hex(bytes)),
         };
         text.unwrap_or_else(|| format!("0x{}", hex(bytes)))

@@ -22,7 +22,12 @@ impl Table {
     pub(crate) fn print(&self, out: &mut impl Write) -> io::Result<()> {
         let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
         let width = |column: usize| {
-            self.rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
+            self.rows
+                .iter()
+                .filter_map(|row| row.get(column))
+                .map(|cell| cell.chars().count())
+                .max()
+                .unwrap_or(0)
         };
         let widths: Vec<usize> = (0..columns).map(width).collect();
         for row in &self.rows {
@@ -61,7 +66,8 @@ mod tests {
 
     #[test]
     fn a_closed_pipe_is_recognised_through_its_context() {
-        let closed = anyhow::Error::from(io::Error::from(io::ErrorKind::BrokenPipe)).context("cannot write");
+        let closed =
+            anyhow::Error::from(io::Error::from(io::ErrorKind::BrokenPipe)).context("cannot write");
         assert!(is_closed_pipe(&closed));
         assert!(!is_closed_pipe(&anyhow::anyhow!("something else")));
     }

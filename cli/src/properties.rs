@@ -14,11 +14,16 @@ const MAX_FILE_BYTES: u64 = 1 << 20;
 /// # Errors
 /// When the file cannot be read, is too large or is no text.
 pub(crate) fn read(path: &Path) -> anyhow::Result<BTreeMap<String, String>> {
-    let size = std::fs::metadata(path).with_context(|| format!("cannot read {}", path.display()))?.len();
+    let size =
+        std::fs::metadata(path).with_context(|| format!("cannot read {}", path.display()))?.len();
     if size > MAX_FILE_BYTES {
-        bail!("{} has {size} bytes; a properties file has at most {MAX_FILE_BYTES}", path.display());
+        bail!(
+            "{} has {size} bytes; a properties file has at most {MAX_FILE_BYTES}",
+            path.display()
+        );
     }
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     Ok(parse(&text))
 }
 
@@ -28,7 +33,9 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<BTreeMap<String, String>> {
 /// When there is no `=`.
 pub(crate) fn parse_pair(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
-        Some((key, value)) if !key.trim().is_empty() => Ok((key.trim().to_owned(), value.trim().to_owned())),
+        Some((key, value)) if !key.trim().is_empty() => {
+            Ok((key.trim().to_owned(), value.trim().to_owned()))
+        }
         _ => Err(format!("'{text}' is not KEY=VALUE")),
     }
 }
@@ -89,7 +96,12 @@ fn unescape(text: &str) -> String {
             Some('f') => out.push('\u{c}'),
             Some('u') => {
                 let code: String = chars.by_ref().take(4).collect();
-                out.push(u32::from_str_radix(&code, 16).ok().and_then(char::from_u32).unwrap_or('\u{fffd}'));
+                out.push(
+                    u32::from_str_radix(&code, 16)
+                        .ok()
+                        .and_then(char::from_u32)
+                        .unwrap_or('\u{fffd}'),
+                );
             }
             Some(other) => out.push(other),
             None => {}

@@ -48,7 +48,8 @@ pub(crate) struct BrokerArgs {
 
 pub(crate) async fn run(args: BrokerArgs) -> anyhow::Result<ExitCode> {
     let stop = shutdown::on_signal()?;
-    let mut settings = args.config.as_deref().map(properties::read).transpose()?.unwrap_or_default();
+    let mut settings =
+        args.config.as_deref().map(properties::read).transpose()?.unwrap_or_default();
     settings.extend(args.settings);
     let config = BrokerConfig {
         node_id: args.node_id,

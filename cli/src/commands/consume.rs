@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use clap::Args;
-use client::{AutoOffsetReset, Client, Consumer, ConsumerConfig, ConsumerRecord, OffsetSpec, TopicPartition};
+use client::{
+    AutoOffsetReset, Client, Consumer, ConsumerConfig, ConsumerRecord, OffsetSpec, TopicPartition,
+};
 use tokio_util::sync::CancellationToken;
 
 use super::cluster::ClusterArgs;
@@ -65,8 +67,13 @@ pub(crate) struct ConsumeArgs {
 pub(crate) async fn run(args: ConsumeArgs) -> anyhow::Result<ExitCode> {
     let stop = shutdown::on_signal()?;
     let client = args.cluster.client()?;
-    let reset = if args.from_beginning { AutoOffsetReset::Earliest } else { AutoOffsetReset::Latest };
-    let config = ConsumerConfig { group_id: args.group.clone(), auto_offset_reset: reset, ..ConsumerConfig::default() };
+    let reset =
+        if args.from_beginning { AutoOffsetReset::Earliest } else { AutoOffsetReset::Latest };
+    let config = ConsumerConfig {
+        group_id: args.group.clone(),
+        auto_offset_reset: reset,
+        ..ConsumerConfig::default()
+    };
     let consumer = Consumer::new(&client, config);
     let ends = match &args.group {
         Some(_) => {
@@ -94,20 +101,25 @@ async fn assign_all(
         if let Some(error) = topic.error {
             return Err(error).with_context(|| format!("cannot read topic '{}'", topic.name));
         }
-        partitions.extend(topic.partitions.iter().map(|p| TopicPartition::new(topic.name.clone(), p.id)));
+        partitions
+            .extend(topic.partitions.iter().map(|p| TopicPartition::new(topic.name.clone(), p.id)));
     }
     consumer.assign(partitions.clone()).await?;
     if !args.exit {
         return Ok(BTreeMap::new());
     }
-    let ask = |spec| partitions.iter().map(|p| (p.topic.to_string(), p.partition, spec)).collect::<Vec<_>>();
+    let ask = |spec| {
+        partitions.iter().map(|p| (p.topic.to_string(), p.partition, spec)).collect::<Vec<_>>()
+    };
     let starts = admin.list_offsets(&ask(OffsetSpec::Earliest)).await?;
     let ends = admin.list_offsets(&ask(OffsetSpec::Latest)).await?;
     let starts: BTreeMap<_, _> =
         starts.into_iter().map(|l| (TopicPartition::new(l.topic, l.partition), l.offset)).collect();
     let ends = ends.into_iter().map(|l| (TopicPartition::new(l.topic, l.partition), l.offset));
     // Without --from-beginning nothing that is there now would be read.
-    Ok(ends.filter(|(p, end)| args.from_beginning && starts.get(p).is_none_or(|start| start < end)).collect())
+    Ok(ends
+        .filter(|(p, end)| args.from_beginning && starts.get(p).is_none_or(|start| start < end))
+        .collect())
 }
 
 async fn read(
@@ -127,7 +139,8 @@ async fn read(
             records = consumer.poll(POLL) => records.context("cannot read")?,
         };
         if records.is_empty() {
-            if args.timeout_ms.is_some_and(|ms| last_record.elapsed() >= Duration::from_millis(ms)) {
+            if args.timeout_ms.is_some_and(|ms| last_record.elapsed() >= Duration::from_millis(ms))
+            {
                 break;
             }
             // The last record before the end may be one that no reader is shown, such as a transaction's marker.
@@ -135,7 +148,8 @@ async fn read(
             continue;
         }
         last_record = Instant::now();
-        let taken: Vec<_> = records.into_iter().take(usize::try_from(left).unwrap_or(usize::MAX)).collect();
+        let taken: Vec<_> =
+            records.into_iter().take(usize::try_from(left).unwrap_or(usize::MAX)).collect();
         left -= taken.len() as u64;
         write(args, &taken)?;
         commit(args, consumer, &taken, &mut ends).await?;

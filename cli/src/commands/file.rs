@@ -42,13 +42,16 @@ pub(crate) fn run(args: &FileArgs) -> anyhow::Result<ExitCode> {
             if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
                 std::fs::create_dir_all(folder).with_context(wrong)?;
             }
-            let mut file = OpenOptions::new().append(true).create(true).open(path).with_context(wrong)?;
+            let mut file =
+                OpenOptions::new().append(true).create(true).open(path).with_context(wrong)?;
             io::copy(&mut io::stdin().lock(), &mut file).with_context(wrong)?;
             file.sync_all().with_context(wrong)?;
         }
         FileCommand::Cat { path } => {
-            let mut file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
-            io::copy(&mut file, &mut io::stdout().lock()).context("cannot write to standard output")?;
+            let mut file =
+                File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+            io::copy(&mut file, &mut io::stdout().lock())
+                .context("cannot write to standard output")?;
         }
     }
     Ok(ExitCode::SUCCESS)

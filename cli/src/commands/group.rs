@@ -48,10 +48,15 @@ pub(crate) async fn run(args: GroupArgs) -> anyhow::Result<ExitCode> {
     match args.command {
         GroupCommand::List => list(&admin).await?,
         GroupCommand::Describe { group } => {
-            describe(&admin, &group).await.with_context(|| format!("cannot describe group '{group}'"))?;
+            describe(&admin, &group)
+                .await
+                .with_context(|| format!("cannot describe group '{group}'"))?;
         }
         GroupCommand::Delete { group } => {
-            admin.delete_group(&group).await.with_context(|| format!("cannot delete group '{group}'"))?;
+            admin
+                .delete_group(&group)
+                .await
+                .with_context(|| format!("cannot delete group '{group}'"))?;
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -62,7 +67,11 @@ async fn list(admin: &Admin) -> anyhow::Result<()> {
     groups.sort_by(|a, b| a.group_id.cmp(&b.group_id));
     let mut table = Table::new(["GROUP", "TYPE", "STATE"]);
     for group in groups {
-        table.row([group.group_id.to_string(), group.protocol_type.to_string(), group.state.to_string()]);
+        table.row([
+            group.group_id.to_string(),
+            group.protocol_type.to_string(),
+            group.state.to_string(),
+        ]);
     }
     table.print(&mut output::stdout())?;
     Ok(())
@@ -70,8 +79,10 @@ async fn list(admin: &Admin) -> anyhow::Result<()> {
 
 async fn describe(admin: &Admin, group: &str) -> anyhow::Result<()> {
     let found = admin.describe_group(group).await?;
-    let committed: BTreeMap<TopicPartition, i64> = admin.committed_offsets(group).await?.into_iter().collect();
-    let asked: Vec<_> = committed.keys().map(|p| (p.topic.to_string(), p.partition, OffsetSpec::Latest)).collect();
+    let committed: BTreeMap<TopicPartition, i64> =
+        admin.committed_offsets(group).await?.into_iter().collect();
+    let asked: Vec<_> =
+        committed.keys().map(|p| (p.topic.to_string(), p.partition, OffsetSpec::Latest)).collect();
     let ends: BTreeMap<TopicPartition, i64> = admin
         .list_offsets(&asked)
         .await?
@@ -83,7 +94,11 @@ async fn describe(admin: &Admin, group: &str) -> anyhow::Result<()> {
     if !found.members.is_empty() {
         let mut members = Table::new(["MEMBER", "CLIENT", "HOST"]);
         for member in &found.members {
-            members.row([member.member_id.to_string(), member.client_id.to_string(), member.client_host.to_string()]);
+            members.row([
+                member.member_id.to_string(),
+                member.client_id.to_string(),
+                member.client_host.to_string(),
+            ]);
         }
         members.print(&mut out)?;
     }

@@ -70,7 +70,8 @@ impl From<Codec> for Compression {
 
 pub(crate) async fn run(args: ProduceArgs) -> anyhow::Result<ExitCode> {
     let client = args.cluster.client()?;
-    let config = ProducerConfig { compression: args.compression.into(), ..ProducerConfig::default() };
+    let config =
+        ProducerConfig { compression: args.compression.into(), ..ProducerConfig::default() };
     let producer = Producer::new(&client, config);
     let mut input = BufReader::new(tokio::io::stdin());
     let mut on_their_way = std::collections::VecDeque::new();
@@ -122,8 +123,12 @@ fn record(args: &ProduceArgs, line: &[u8]) -> anyhow::Result<ProducerRecord> {
     })
 }
 
-fn split<'a>(line: &'a [u8], separator: Option<&str>) -> anyhow::Result<(Option<&'a [u8]>, &'a [u8])> {
-    let Some(separator) = separator.map(str::as_bytes).filter(|separator| !separator.is_empty()) else {
+fn split<'a>(
+    line: &'a [u8],
+    separator: Option<&str>,
+) -> anyhow::Result<(Option<&'a [u8]>, &'a [u8])> {
+    let Some(separator) = separator.map(str::as_bytes).filter(|separator| !separator.is_empty())
+    else {
         return Ok((None, line));
     };
     match line.windows(separator.len()).position(|window| window == separator) {

@@ -106,7 +106,11 @@ async fn list(admin: &Admin, internal: bool) -> anyhow::Result<()> {
     topics.sort_by(|a, b| a.name.cmp(&b.name));
     let mut table = Table::new(["TOPIC", "PARTITIONS", "REPLICAS"]);
     for topic in topics {
-        table.row([topic.name.to_string(), topic.partitions.to_string(), topic.replicas.to_string()]);
+        table.row([
+            topic.name.to_string(),
+            topic.partitions.to_string(),
+            topic.replicas.to_string(),
+        ]);
     }
     table.print(&mut output::stdout())?;
     Ok(())
@@ -136,7 +140,8 @@ async fn alter(admin: &Admin, args: AlterArgs) -> anyhow::Result<()> {
         report(admin.create_partitions(&[(args.topic.clone(), total)]).await?, "grow")?;
     }
     let sets = args.configs.into_iter().map(|(key, value)| (key, ConfigOp::Set(value)));
-    let ops: Vec<_> = sets.chain(args.resets.into_iter().map(|key| (key, ConfigOp::Delete))).collect();
+    let ops: Vec<_> =
+        sets.chain(args.resets.into_iter().map(|key| (key, ConfigOp::Delete))).collect();
     if !ops.is_empty() {
         let wrong = || format!("cannot change topic '{}'", args.topic);
         admin.alter_topic_configs(&args.topic, ops).await.with_context(wrong)?;
@@ -180,9 +185,14 @@ async fn describe(admin: &Admin, topic: &str) -> anyhow::Result<()> {
     table.print(&mut out)?;
     let mut set = Table::new(["SETTING", "VALUE"]);
     let mut any = false;
-    for entry in configs.into_iter().flat_map(|topic| topic.configs).filter(|entry| !entry.is_default) {
+    for entry in
+        configs.into_iter().flat_map(|topic| topic.configs).filter(|entry| !entry.is_default)
+    {
         any = true;
-        set.row([entry.name.to_string(), entry.value.map(|value| value.to_string()).unwrap_or_default()]);
+        set.row([
+            entry.name.to_string(),
+            entry.value.map(|value| value.to_string()).unwrap_or_default(),
+        ]);
     }
     if any {
         set.print(&mut out)?;
@@ -192,7 +202,11 @@ async fn describe(admin: &Admin, topic: &str) -> anyhow::Result<()> {
 }
 
 /// First and next offset by partition.
-async fn offsets(admin: &Admin, topic: &str, found: &TopicDescription) -> anyhow::Result<BTreeMap<i32, (i64, i64)>> {
+async fn offsets(
+    admin: &Admin,
+    topic: &str,
+    found: &TopicDescription,
+) -> anyhow::Result<BTreeMap<i32, (i64, i64)>> {
     let ask = |spec: OffsetSpec| -> Vec<(String, i32, OffsetSpec)> {
         found.partitions.iter().map(|partition| (topic.to_owned(), partition.id, spec)).collect()
     };

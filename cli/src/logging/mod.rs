@@ -12,8 +12,10 @@ use crate::console::Console;
 
 /// Starts logging: what RUST_LOG says, or else `default_level`.
 pub(crate) fn init(args: &LoggingArgs, default_level: &str, console: &Console) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default_level));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(Lines(console.clone()));
+    let filter =
+        EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default_level));
+    let builder =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(Lines(console.clone()));
     match args.log_format {
         LogFormat::Text => builder.with_ansi(io::stderr().is_terminal()).init(),
         LogFormat::Json => builder.event_format(json::JsonLines).init(),

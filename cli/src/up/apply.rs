@@ -46,7 +46,10 @@ impl From<client::ApiError> for ApplyError {
 pub(crate) async fn apply(platform: &mut Platform, action: &Action) -> Result<(), ApplyError> {
     match tokio::time::timeout(ACTION_TIMEOUT, act(platform, action)).await {
         Ok(result) => result,
-        Err(_) => Err(ApplyError::passing(format!("{action}: no answer within {} s", ACTION_TIMEOUT.as_secs()))),
+        Err(_) => Err(ApplyError::passing(format!(
+            "{action}: no answer within {} s",
+            ACTION_TIMEOUT.as_secs()
+        ))),
     }
 }
 
@@ -72,16 +75,19 @@ async fn act(platform: &mut Platform, action: &Action) -> Result<(), ApplyError>
             let resets = reset.iter().map(|key| (key.clone(), ConfigOp::Delete));
             Ok(admin.alter_topic_configs(topic, sets.chain(resets).collect()).await?)
         }
-        Action::DeleteTopic { topic } => {
-            allow(admin.delete_topics(std::slice::from_ref(topic)).await?, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)
-        }
+        Action::DeleteTopic { topic } => allow(
+            admin.delete_topics(std::slice::from_ref(topic)).await?,
+            ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
+        ),
         Action::PutConnector { name, config, state } => {
             let herder = platform.connect.herder();
             herder.put_config(name, config.clone()).await.map_err(connect_error)?;
             set_state(platform, name, *state).await
         }
         Action::SetConnectorState { name, state } => set_state(platform, name, *state).await,
-        Action::DeleteConnector { name } => platform.connect.herder().delete(name).await.map_err(connect_error),
+        Action::DeleteConnector { name } => {
+            platform.connect.herder().delete(name).await.map_err(connect_error)
+        }
         Action::StartApp { app } => platform.start_app(app).await.map_err(ApplyError::lasting),
         Action::StopApp { name } => {
             platform.stop_app(name).await;
@@ -91,7 +97,10 @@ async fn act(platform: &mut Platform, action: &Action) -> Result<(), ApplyError>
 }
 
 /// The answers about single topics; `fine` says that the change had been made already.
-fn allow(results: Vec<(String, Result<(), client::ApiError>)>, fine: ErrorCode) -> Result<(), ApplyError> {
+fn allow(
+    results: Vec<(String, Result<(), client::ApiError>)>,
+    fine: ErrorCode,
+) -> Result<(), ApplyError> {
     for (_, result) in results {
         match result {
             Err(error) if error.code != fine => return Err(error.into()),

@@ -25,5 +25,8 @@ pub(crate) fn read(paths: Vec<PathBuf>) -> Apps {
     let refused = desired.refused.iter().filter(|(key, _)| key.kind == Kind::StreamsApp);
     let refusals = refused.map(|(_, refusal)| refusal.to_string());
     let anonymous = desired.anonymous.iter().map(ToString::to_string);
-    Apps { refusals: refusals.chain(anonymous).collect(), apps: desired.apps.into_values().collect() }
+    Apps {
+        refusals: refusals.chain(anonymous).collect(),
+        apps: desired.apps.into_values().collect(),
+    }
 }

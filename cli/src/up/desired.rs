@@ -61,14 +61,18 @@ impl Desired {
         let mut names = References::default();
         desired.cluster = desired.only(Kind::Cluster, loaded.clusters, "cluster");
         desired.connect = desired.only(Kind::Connect, loaded.connects, "group of Connect workers");
-        names.cluster = desired.cluster.as_ref().map(|c| (c.name.clone(), c.origin.at(&["metadata", "name"])));
-        names.connect = desired.connect.as_ref().map(|c| (c.name.clone(), c.origin.at(&["metadata", "name"])));
+        names.cluster =
+            desired.cluster.as_ref().map(|c| (c.name.clone(), c.origin.at(&["metadata", "name"])));
+        names.connect =
+            desired.connect.as_ref().map(|c| (c.name.clone(), c.origin.at(&["metadata", "name"])));
 
         if let Some(connect) = desired.connect.take() {
             let place = connect.origin.at(&["spec", "clusterRef", "name"]);
             match names.cluster(&connect.spec.cluster_ref.name, place) {
                 Ok(()) => desired.connect = Some(connect),
-                Err(refusal) => desired.refuse(ObjectKey::new(Kind::Connect, connect.name), refusal),
+                Err(refusal) => {
+                    desired.refuse(ObjectKey::new(Kind::Connect, connect.name), refusal)
+                }
             }
         }
         desired.users = loaded.users.into_iter().map(|user| user.name).collect();
@@ -149,9 +153,17 @@ impl Desired {
         for app in apps {
             let key = ObjectKey::new(Kind::StreamsApp, app.name.clone());
             let reference = app.origin.at(&["spec", "clusterRef", "name"]);
-            let twin = self.apps.get(&app.name).map(|first| first.declared.origin.at(&["metadata", "name"]));
+            let twin = self
+                .apps
+                .get(&app.name)
+                .map(|first| first.declared.origin.at(&["metadata", "name"]));
             let checked = match twin {
-                Some(first) => Err(said_twice(Kind::StreamsApp, &app.name, app.origin.at(&["metadata", "name"]), &first)),
+                Some(first) => Err(said_twice(
+                    Kind::StreamsApp,
+                    &app.name,
+                    app.origin.at(&["metadata", "name"]),
+                    &first,
+                )),
                 None => names.cluster(&app.spec.cluster_ref.name, reference),
             };
             match checked.and_then(|()| streams_app::compile(app)) {
@@ -184,7 +196,11 @@ pub(crate) fn kafka_name_of(topic: &Declared<TopicSpec>) -> &str {
     topic.spec.topic_name.as_deref().unwrap_or(&topic.name)
 }
 
-fn twice<S>(kind: Kind, object: &Declared<S>, known: &BTreeMap<String, Declared<S>>) -> Result<(), Refusal> {
+fn twice<S>(
+    kind: Kind,
+    object: &Declared<S>,
+    known: &BTreeMap<String, Declared<S>>,
+) -> Result<(), Refusal> {
     match known.get(&object.name) {
         Some(first) => Err(said_twice(
             kind,
@@ -197,7 +213,10 @@ fn twice<S>(kind: Kind, object: &Declared<S>, known: &BTreeMap<String, Declared<
 }
 
 fn said_twice(kind: Kind, name: &str, place: Place, first: &Place) -> Refusal {
-    Refusal::new(place, format!("{}/{name} is already described at {first}; keep one of the two", kind.name()))
+    Refusal::new(
+        place,
+        format!("{}/{name} is already described at {first}; keep one of the two", kind.name()),
+    )
 }
 
 /// The names that references must have: of the objects, or else the first that is referred to.
@@ -217,15 +236,21 @@ impl References {
     }
 }
 
-fn agree(known: &mut Option<(String, Place)>, kind: &str, name: &str, place: Place) -> Result<(), Refusal> {
+fn agree(
+    known: &mut Option<(String, Place)>,
+    kind: &str,
+    name: &str,
+    place: Place,
+) -> Result<(), Refusal> {
     match known {
         None => {
             *known = Some((name.to_owned(), place));
             Ok(())
         }
         Some((only, _)) if only == name => Ok(()),
-        Some((only, first)) => {
-            Err(Refusal::new(place, format!("{kind} '{name}' is not here; write '{only}', the one at {first}")))
-        }
+        Some((only, first)) => Err(Refusal::new(
+            place,
+            format!("{kind} '{name}' is not here; write '{only}', the one at {first}"),
+        )),
     }
 }

@@ -25,7 +25,13 @@ pub(crate) struct Display {
 
 impl Display {
     pub(crate) fn new(console: Console) -> Self {
-        Self { console, header: String::new(), shown: BTreeMap::new(), refused: BTreeSet::new(), settled: false }
+        Self {
+            console,
+            header: String::new(),
+            shown: BTreeMap::new(),
+            refused: BTreeSet::new(),
+            settled: false,
+        }
     }
 
     /// The platform is up; tells where.
@@ -77,7 +83,10 @@ impl Display {
     fn settle(&mut self, statuses: &BTreeMap<ObjectKey, Status>) {
         let settled = !statuses.is_empty() && statuses.values().all(Status::is_ready);
         if settled && !self.settled && !self.console.is_terminal() {
-            self.console.line(&format!("all {} ready", super::status::count(statuses.len() as u64, "object")));
+            self.console.line(&format!(
+                "all {} ready",
+                super::status::count(statuses.len() as u64, "object")
+            ));
         }
         self.settled = settled;
     }
@@ -122,7 +131,9 @@ fn table(statuses: &BTreeMap<ObjectKey, Status>) -> Vec<String> {
         let name = key.to_string();
         let word = status.state.word();
         let detail = status.detail.lines().next().unwrap_or_default();
-        format!("{colour}{mark}{RESET} {BOLD}{name:name_width$}{RESET}  {colour}{word:11}{RESET}  {DIM}{detail}{RESET}")
+        format!(
+            "{colour}{mark}{RESET} {BOLD}{name:name_width$}{RESET}  {colour}{word:11}{RESET}  {DIM}{detail}{RESET}"
+        )
     };
     statuses.iter().map(row).collect()
 }
@@ -138,7 +149,10 @@ mod tests {
         assert!(is_news(None, &ready("1 record")));
         assert!(!is_news(Some(&ready("1 record")), &ready("2 records")));
         assert!(is_news(Some(&Status::reconciling("starting")), &ready("1 record")));
-        assert!(is_news(Some(&Status::reconciling("waiting for Topic/a")), &Status::reconciling("starting")));
+        assert!(is_news(
+            Some(&Status::reconciling("waiting for Topic/a")),
+            &Status::reconciling("starting")
+        ));
     }
 
     #[test]
@@ -151,7 +165,10 @@ mod tests {
         let bare: Vec<String> = rows.iter().map(|row| strip(row)).collect();
         assert_eq!(
             bare,
-            ["● Topic/lines            Ready        3 records, 1 partition", "◌ StreamsApp/word-count  Reconciling  first"]
+            [
+                "● Topic/lines            Ready        3 records, 1 partition",
+                "◌ StreamsApp/word-count  Reconciling  first"
+            ]
         );
     }
 

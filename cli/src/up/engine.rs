@@ -75,14 +75,26 @@ impl Engine {
         platform: Platform,
         data_dir: PathBuf,
     ) -> Self {
-        Self { files, desired, memory, display, failures: BTreeMap::new(), platform: Some(platform), data_dir }
+        Self {
+            files,
+            desired,
+            memory,
+            display,
+            failures: BTreeMap::new(),
+            platform: Some(platform),
+            data_dir,
+        }
     }
 
     /// Works until `stop` is cancelled or, with `once`, until nothing is left to do.
     ///
     /// # Errors
     /// When the platform cannot go on or the memory cannot be kept.
-    pub(crate) async fn run(&mut self, once: bool, stop: &CancellationToken) -> Result<End, EngineError> {
+    pub(crate) async fn run(
+        &mut self,
+        once: bool,
+        stop: &CancellationToken,
+    ) -> Result<End, EngineError> {
         let mut ticker = tokio::time::interval(TICK);
         ticker.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -144,7 +156,9 @@ impl Engine {
         for (key, action) in std::mem::take(&mut plan.actions) {
             let shown = action.to_string();
             let due = match self.failures.get(&key) {
-                Some(failure) if failure.action == shown => failure.next.is_some_and(|next| next <= Instant::now()),
+                Some(failure) if failure.action == shown => {
+                    failure.next.is_some_and(|next| next <= Instant::now())
+                }
                 _ => true,
             };
             if due {
@@ -162,7 +176,9 @@ impl Engine {
                 let lasting = !failure.error.transient || failure.tries >= PATIENCE;
                 waiting |= !lasting;
                 let status = match self.place(&key) {
-                    Some(place) if lasting => Status::stalled(Refusal::new(place, failure.error.message.clone())),
+                    Some(place) if lasting => {
+                        Status::stalled(Refusal::new(place, failure.error.message.clone()))
+                    }
                     _ => Status::reconciling(format!("{shown}: {}; trying again", failure.error)),
                 };
                 plan.statuses.insert(key, status);
@@ -205,7 +221,12 @@ impl Engine {
 
     fn fail(&mut self, key: &ObjectKey, action: &Action, error: ApplyError) {
         let shown = action.to_string();
-        let tries = self.failures.get(key).filter(|f| f.action == shown).map_or(0, |f| f.tries).saturating_add(1);
+        let tries = self
+            .failures
+            .get(key)
+            .filter(|f| f.action == shown)
+            .map_or(0, |f| f.tries)
+            .saturating_add(1);
         let pause = RETRY_FIRST.saturating_mul(1 << tries.min(10)).min(RETRY_MAX);
         // A restart disturbs everything: it is tried again only when the files change.
         let again = !matches!(action, Action::Restart { .. });
@@ -244,7 +265,8 @@ impl Engine {
             news |= self.memory.remember(ObjectKey::new(Kind::Connector, name.clone()), applied);
         }
         for (name, app) in &self.desired.apps {
-            let applied = Applied { file: app.declared.origin.file.to_path_buf(), delete_topic: None };
+            let applied =
+                Applied { file: app.declared.origin.file.to_path_buf(), delete_topic: None };
             news |= self.memory.remember(ObjectKey::new(Kind::StreamsApp, name.clone()), applied);
         }
         if news {
@@ -255,7 +277,10 @@ impl Engine {
 
     /// Whether everything that can work has nothing left to do; then how many objects cannot.
     async fn used_up(&self, statuses: &BTreeMap<ObjectKey, Status>) -> Option<usize> {
-        let stalled = statuses.values().filter(|status| matches!(status.state, super::status::State::Stalled(_))).count();
+        let stalled = statuses
+            .values()
+            .filter(|status| matches!(status.state, super::status::State::Stalled(_)))
+            .count();
         let ready = statuses.values().filter(|status| status.is_ready()).count();
         if stalled + ready < statuses.len() {
             return None;

@@ -52,7 +52,8 @@ impl Files {
     /// Looks at the files again; true when any content differs from what [`Self::contents`] had.
     pub(crate) fn refresh(&mut self) -> bool {
         let (stamps, mut contents) = self.scan();
-        if stamps == self.seen && contents.values().all(Result::is_ok) && !self.contents.is_empty() {
+        if stamps == self.seen && contents.values().all(Result::is_ok) && !self.contents.is_empty()
+        {
             return false;
         }
         for path in stamps.keys() {
@@ -109,7 +110,9 @@ fn list(root: &Path) -> Result<Vec<(PathBuf, Stamp)>, FileError> {
     for entry in std::fs::read_dir(root).map_err(|error| unreadable(root, &error))? {
         let path = entry.map_err(|error| unreadable(root, &error))?.path();
         let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
-        let named = path.extension().is_some_and(|extension| EXTENSIONS.iter().any(|known| extension == *known));
+        let named = path
+            .extension()
+            .is_some_and(|extension| EXTENSIONS.iter().any(|known| extension == *known));
         // Gone between the two calls is as good as never there.
         let Ok(metadata) = std::fs::metadata(&path) else { continue };
         if !hidden && named && metadata.is_file() {
@@ -143,13 +146,19 @@ mod tests {
     use super::*;
 
     fn texts(files: &Files) -> Vec<String> {
-        files.contents().values().map(|content| content.as_deref().map_or_else(|e| e.to_string(), str::to_owned)).collect()
+        files
+            .contents()
+            .values()
+            .map(|content| content.as_deref().map_or_else(|e| e.to_string(), str::to_owned))
+            .collect()
     }
 
     #[test]
     fn sees_new_changed_and_removed_files_of_a_folder() {
         let folder = tempfile::tempdir().expect("a folder");
-        let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("written");
+        let write = |name: &str, text: &str| {
+            std::fs::write(folder.path().join(name), text).expect("written")
+        };
         write("b.yaml", "b: 1");
         write("a.yml", "a: 1");
         write(".hidden.yaml", "no: 1");

@@ -21,7 +21,9 @@ pub(crate) fn downstream(mut stages: Vec<Stage>) -> Vec<Stage> {
     let mut ordered: Vec<Stage> = Vec::with_capacity(stages.len());
     while !stages.is_empty() {
         let waits = |stage: &Stage| {
-            stages.iter().any(|other| other.key != stage.key && !other.outputs.is_disjoint(&stage.inputs))
+            stages
+                .iter()
+                .any(|other| other.key != stage.key && !other.outputs.is_disjoint(&stage.inputs))
         };
         let next = stages.iter().position(|stage| !waits(stage)).unwrap_or(0);
         ordered.push(stages.remove(next));
@@ -36,7 +38,11 @@ mod tests {
 
     fn stage(name: &str, inputs: &[&str], outputs: &[&str]) -> Stage {
         let set = |topics: &[&str]| topics.iter().map(|t| (*t).to_owned()).collect();
-        Stage { key: ObjectKey::new(Kind::Connector, name), inputs: set(inputs), outputs: set(outputs) }
+        Stage {
+            key: ObjectKey::new(Kind::Connector, name),
+            inputs: set(inputs),
+            outputs: set(outputs),
+        }
     }
 
     fn names(stages: Vec<Stage>) -> Vec<String> {
@@ -45,14 +51,18 @@ mod tests {
 
     #[test]
     fn writers_come_before_readers() {
-        let stages =
-            vec![stage("a-sink", &["counts"], &[]), stage("b-app", &["lines"], &["counts"]), stage("c-source", &[], &["lines"])];
+        let stages = vec![
+            stage("a-sink", &["counts"], &[]),
+            stage("b-app", &["lines"], &["counts"]),
+            stage("c-source", &[], &["lines"]),
+        ];
         assert_eq!(names(stages), ["c-source", "b-app", "a-sink"]);
     }
 
     #[test]
     fn a_circle_does_not_hang() {
-        let stages = vec![stage("a", &["x"], &["y"]), stage("b", &["y"], &["x"]), stage("c", &[], &["z"])];
+        let stages =
+            vec![stage("a", &["x"], &["y"]), stage("b", &["y"], &["x"]), stage("c", &[], &["z"])];
         assert_eq!(names(stages), ["c", "a", "b"]);
         assert_eq!(names(vec![stage("self", &["x"], &["x"])]), ["self"]);
     }

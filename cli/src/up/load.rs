@@ -40,7 +40,10 @@ pub(crate) fn load(contents: &BTreeMap<PathBuf, Content>) -> Loaded {
             Ok(text) => loaded.add_file(&file, text),
             Err(error) => {
                 let place = Place { file: Arc::clone(&file), at: Position::START };
-                loaded.refused.push((None, Refusal::new(place, format!("{error}; correct the file or the -f path"))));
+                loaded.refused.push((
+                    None,
+                    Refusal::new(place, format!("{error}; correct the file or the -f path")),
+                ));
                 loaded.broken.insert(path.clone());
             }
         }
@@ -76,14 +79,24 @@ impl Loaded {
         let name = name(&origin).map_err(anonymous)?;
         let key = ObjectKey::new(kind, name.clone());
         let result = match kind {
-            Kind::Cluster => read(kind, &origin).map(|spec| self.clusters.push(declared(name, origin, spec))),
-            Kind::User => read(kind, &origin).map(|spec| self.users.push(declared(name, origin, spec))),
-            Kind::Topic => read(kind, &origin).map(|spec| self.topics.push(declared(name, origin, spec))),
-            Kind::Connect => read(kind, &origin).map(|spec| self.connects.push(declared(name, origin, spec))),
+            Kind::Cluster => {
+                read(kind, &origin).map(|spec| self.clusters.push(declared(name, origin, spec)))
+            }
+            Kind::User => {
+                read(kind, &origin).map(|spec| self.users.push(declared(name, origin, spec)))
+            }
+            Kind::Topic => {
+                read(kind, &origin).map(|spec| self.topics.push(declared(name, origin, spec)))
+            }
+            Kind::Connect => {
+                read(kind, &origin).map(|spec| self.connects.push(declared(name, origin, spec)))
+            }
             Kind::Connector => {
                 read(kind, &origin).map(|spec| self.connectors.push(declared(name, origin, spec)))
             }
-            Kind::StreamsApp => read(kind, &origin).map(|spec| self.apps.push(declared(name, origin, spec))),
+            Kind::StreamsApp => {
+                read(kind, &origin).map(|spec| self.apps.push(declared(name, origin, spec)))
+            }
         };
         result.map_err(|refusal| (Some(key), refusal))
     }
@@ -92,16 +105,21 @@ impl Loaded {
     fn kind(&mut self, origin: &Origin) -> Result<Option<Kind>, Refusal> {
         let text = |key: &str| origin.root.get(key).and_then(Node::as_str);
         let Some(written) = text("kind") else {
-            return Err(Refusal::new(origin.at(&["kind"]), format!("'kind' is missing; write one of: {}", kinds())));
+            return Err(Refusal::new(
+                origin.at(&["kind"]),
+                format!("'kind' is missing; write one of: {}", kinds()),
+            ));
         };
         let Some(api_version) = text("apiVersion") else {
-            let message = format!("'apiVersion' is missing; write apiVersion: {}", crds::API_VERSION);
+            let message =
+                format!("'apiVersion' is missing; write apiVersion: {}", crds::API_VERSION);
             return Err(Refusal::new(origin.at(&["apiVersion"]), message));
         };
         match (Kind::parse(written), api_version == crds::API_VERSION) {
             (Some(kind), true) => Ok(Some(kind)),
             (Some(_), false) => {
-                let message = format!("unknown apiVersion '{api_version}'; write {}", crds::API_VERSION);
+                let message =
+                    format!("unknown apiVersion '{api_version}'; write {}", crds::API_VERSION);
                 Err(Refusal::new(origin.at(&["apiVersion"]), message))
             }
             (None, _) if api_version.split('/').next() == Some(crds::GROUP) => {
@@ -113,7 +131,9 @@ impl Loaded {
             }
             (None, _) => {
                 let place = origin.at(&["kind"]);
-                self.notes.push(format!("{place}: {written} ({api_version}) is left to Kubernetes; vltava up ignores it"));
+                self.notes.push(format!(
+                    "{place}: {written} ({api_version}) is left to Kubernetes; vltava up ignores it"
+                ));
                 Ok(None)
             }
         }
@@ -130,9 +150,14 @@ fn name(origin: &Origin) -> Result<String, Refusal> {
         Some(name) if is_kubernetes_name(name) => Ok(name.to_owned()),
         Some(name) => Err(Refusal::new(
             origin.at(&["metadata", "name"]),
-            format!("'{name}' is no valid name; use lower-case letters, digits, '-' and '.', at most 253, beginning and ending with a letter or digit"),
+            format!(
+                "'{name}' is no valid name; use lower-case letters, digits, '-' and '.', at most 253, beginning and ending with a letter or digit"
+            ),
         )),
-        None => Err(Refusal::new(origin.at(&["metadata", "name"]), "'metadata.name' is missing; give the object a name (as text)")),
+        None => Err(Refusal::new(
+            origin.at(&["metadata", "name"]),
+            "'metadata.name' is missing; give the object a name (as text)",
+        )),
     }
 }
 
@@ -141,7 +166,9 @@ fn is_kubernetes_name(name: &str) -> bool {
     let edge = |c: Option<char>| c.is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
     name.len() <= 253
         && name.split('.').all(|label| edge(label.chars().next()) && edge(label.chars().last()))
-        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.'))
+        && name
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.'))
 }
 
 /// Any object as the API server takes it, with fields that only the server writes.

@@ -15,7 +15,9 @@ pub(crate) struct Lock {
 /// Why the folder cannot be held.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LockError {
-    #[error("{folder} is in use by another vltava up (process {pid}); stop it, or choose another folder with --data-dir")]
+    #[error(
+        "{folder} is in use by another vltava up (process {pid}); stop it, or choose another folder with --data-dir"
+    )]
     Held { folder: String, pid: String },
     #[error("cannot use {folder}: {reason}; choose another folder with --data-dir")]
     Unusable { folder: String, reason: String },

@@ -51,14 +51,19 @@ impl Memory {
     /// When the file is there and cannot be read.
     pub(crate) fn load(folder: &Path) -> Result<Self, MemoryError> {
         let path = folder.join(FILE);
-        let failed = |reason: String| MemoryError { verb: "read", path: path.display().to_string(), reason };
+        let failed =
+            |reason: String| MemoryError { verb: "read", path: path.display().to_string(), reason };
         let text = match std::fs::read(&path) {
             Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Ok(Self::default());
+            }
             Err(error) => return Err(failed(super::files::reason(&error))),
         };
-        let lines: Vec<Line> = serde_json::from_slice(&text).map_err(|error| failed(error.to_string()))?;
-        let objects = lines.into_iter().map(|line| (ObjectKey::new(line.kind, line.name), line.applied));
+        let lines: Vec<Line> =
+            serde_json::from_slice(&text).map_err(|error| failed(error.to_string()))?;
+        let objects =
+            lines.into_iter().map(|line| (ObjectKey::new(line.kind, line.name), line.applied));
         Ok(Self { objects: objects.collect() })
     }
 
@@ -68,11 +73,19 @@ impl Memory {
     /// When the folder cannot be written.
     pub(crate) fn save(&self, folder: &Path) -> Result<(), MemoryError> {
         let path = folder.join(FILE);
-        let failed = |reason: String| MemoryError { verb: "write", path: path.display().to_string(), reason };
+        let failed = |reason: String| MemoryError {
+            verb: "write",
+            path: path.display().to_string(),
+            reason,
+        };
         let lines: Vec<Line> = self
             .objects
             .iter()
-            .map(|(key, applied)| Line { kind: key.kind, name: key.name.clone(), applied: applied.clone() })
+            .map(|(key, applied)| Line {
+                kind: key.kind,
+                name: key.name.clone(),
+                applied: applied.clone(),
+            })
             .collect();
         let text = serde_json::to_vec_pretty(&lines).map_err(|error| failed(error.to_string()))?;
         let next = folder.join(format!("{FILE}.next"));
@@ -80,7 +93,9 @@ impl Memory {
             file.write_all(&text)?;
             file.sync_all()
         });
-        written.and_then(|()| std::fs::rename(&next, &path)).map_err(|error| failed(super::files::reason(&error)))
+        written
+            .and_then(|()| std::fs::rename(&next, &path))
+            .map_err(|error| failed(super::files::reason(&error)))
     }
 
     /// True when this is news.
@@ -108,7 +123,10 @@ mod tests {
         let applied = Applied { file: "a.yaml".into(), delete_topic: Some("lines".into()) };
         assert!(memory.remember(ObjectKey::new(Kind::Topic, "lines"), applied.clone()));
         assert!(!memory.remember(ObjectKey::new(Kind::Topic, "lines"), applied));
-        assert!(memory.remember(ObjectKey::new(Kind::Connector, "c"), Applied { file: "b.yaml".into(), delete_topic: None }));
+        assert!(memory.remember(
+            ObjectKey::new(Kind::Connector, "c"),
+            Applied { file: "b.yaml".into(), delete_topic: None }
+        ));
         memory.save(folder.path()).expect("saved");
         assert_eq!(Memory::load(folder.path()).expect("read"), memory);
         assert!(memory.forget(&ObjectKey::new(Kind::Connector, "c")));

@@ -71,7 +71,12 @@ pub(crate) async fn run(config: UpConfig, console: &Console) -> anyhow::Result<E
     let stop = shutdown::on_signal().context("cannot listen to signals")?;
     let temporary = match config.data_dir {
         Some(_) => None,
-        None => Some(tempfile::Builder::new().prefix("vltava-").tempdir().context("cannot make a temporary folder")?),
+        None => Some(
+            tempfile::Builder::new()
+                .prefix("vltava-")
+                .tempdir()
+                .context("cannot make a temporary folder")?,
+        ),
     };
     let data_dir = match (&config.data_dir, &temporary) {
         (Some(folder), _) => folder.clone(),
@@ -98,7 +103,11 @@ pub(crate) async fn run(config: UpConfig, console: &Console) -> anyhow::Result<E
     };
     let platform = start(site, &desired).await?;
     let mut display = Display::new(console.clone());
-    display.platform(&platform.running.broker_address, &platform.running.connect_url, &shown(&data_dir, temporary.is_some()));
+    display.platform(
+        &platform.running.broker_address,
+        &platform.running.connect_url,
+        &shown(&data_dir, temporary.is_some()),
+    );
     for note in &desired.notes {
         display.note(note);
     }
@@ -134,7 +143,9 @@ fn tell(display: &mut Display, end: Option<&End>) -> ExitCode {
         }
         Some(End::UsedUp { stalled }) => {
             let what = status::count(*stalled as u64, "object");
-            display.finish(&format!("error: {what} cannot work as described; the errors above say why and what to do"));
+            display.finish(&format!(
+                "error: {what} cannot work as described; the errors above say why and what to do"
+            ));
             ExitCode::FAILURE
         }
         None => ExitCode::FAILURE,
@@ -149,9 +160,15 @@ fn files_dir(files: &[PathBuf]) -> PathBuf {
         Some(path) => path.parent().unwrap_or(Path::new("")),
         None => Path::new(""),
     };
-    std::path::absolute(folder).or_else(|_| std::env::current_dir()).unwrap_or_else(|_| folder.to_path_buf())
+    std::path::absolute(folder)
+        .or_else(|_| std::env::current_dir())
+        .unwrap_or_else(|_| folder.to_path_buf())
 }
 
 fn shown(data_dir: &Path, temporary: bool) -> String {
-    if temporary { format!("{} (until the end)", data_dir.display()) } else { data_dir.display().to_string() }
+    if temporary {
+        format!("{} (until the end)", data_dir.display())
+    } else {
+        data_dir.display().to_string()
+    }
 }

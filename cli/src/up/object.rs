@@ -7,7 +7,9 @@ use std::sync::Arc;
 use crate::yaml::{Node, Position, Segment};
 
 /// The kinds, in the order in which they come to life and are listed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
 pub(crate) enum Kind {
     Cluster,
     User,
@@ -38,7 +40,9 @@ impl Kind {
 }
 
 /// An object's identity; `up` has one name space.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
 pub(crate) struct ObjectKey {
     pub(crate) kind: Kind,
     pub(crate) name: String,

@@ -46,10 +46,16 @@ pub(crate) fn plan(desired: &Desired, actual: &Actual, memory: &Memory, running:
         plan.add(ObjectKey::new(Kind::Topic, name.clone()), topic::plan(object, found));
     }
     for (name, object) in &desired.connectors {
-        plan.add(ObjectKey::new(Kind::Connector, name.clone()), connector::plan(object, desired, actual));
+        plan.add(
+            ObjectKey::new(Kind::Connector, name.clone()),
+            connector::plan(object, desired, actual),
+        );
     }
     for (name, app) in &desired.apps {
-        plan.add(ObjectKey::new(Kind::StreamsApp, name.clone()), streams_app::plan(app, desired, actual));
+        plan.add(
+            ObjectKey::new(Kind::StreamsApp, name.clone()),
+            streams_app::plan(app, desired, actual),
+        );
     }
     plan
 }
@@ -75,9 +81,16 @@ impl Plan {
         if broker != running.broker || worker != running.connect {
             let (kind, object) = match (&desired.cluster, broker != running.broker) {
                 (Some(cluster), true) => (Kind::Cluster, cluster.name.clone()),
-                _ => (Kind::Connect, desired.connect.as_ref().map_or_else(|| super::desired::DEFAULT_NAME.to_owned(), |c| c.name.clone())),
+                _ => (
+                    Kind::Connect,
+                    desired.connect.as_ref().map_or_else(
+                        || super::desired::DEFAULT_NAME.to_owned(),
+                        |c| c.name.clone(),
+                    ),
+                ),
             };
-            self.actions.push((ObjectKey::new(kind, object), Action::Restart { broker, connect: worker }));
+            self.actions
+                .push((ObjectKey::new(kind, object), Action::Restart { broker, connect: worker }));
         }
         if let Some(object) = &desired.cluster {
             let status = cluster::status(object, &running.broker, &running.broker_address);
@@ -104,7 +117,10 @@ impl Plan {
                 (Kind::StreamsApp, _) if actual.apps.contains_key(&key.name) => {
                     Some(Action::StopApp { name: key.name.clone() })
                 }
-                (Kind::Topic, Some(topic)) if actual.topics.contains_key(topic) && desired.topic_object(topic).is_none() => {
+                (Kind::Topic, Some(topic))
+                    if actual.topics.contains_key(topic)
+                        && desired.topic_object(topic).is_none() =>
+                {
                     Some(Action::DeleteTopic { topic: topic.clone() })
                 }
                 _ => None,

@@ -67,7 +67,8 @@ impl Platform {
     ) -> Result<Self, PlatformError> {
         let broker = start_broker(&site, broker_properties.clone()).await?;
         let address = broker.addr();
-        let client = Client::new(ClientConfig::new(&address.to_string()).with_client_id("vltava-up"));
+        let client =
+            Client::new(ClientConfig::new(&address.to_string()).with_client_id("vltava-up"));
         let connect = match start_connect(&site, address, connect_properties.clone()).await {
             Ok(connect) => connect,
             Err(error) => {
@@ -102,7 +103,8 @@ impl Platform {
             admin_listen: None,
         };
         let worker = streams::Worker::start(config).await?;
-        self.apps.insert(app.declared.name.clone(), RunningApp { fingerprint: app.fingerprint, worker });
+        self.apps
+            .insert(app.declared.name.clone(), RunningApp { fingerprint: app.fingerprint, worker });
         Ok(())
     }
 
@@ -115,7 +117,9 @@ impl Platform {
     /// Stops readers before what they read from: apps, Connect, broker.
     pub(crate) async fn stop(mut self) -> Site {
         let apps: Vec<_> = std::mem::take(&mut self.apps).into_iter().collect();
-        let stopping = apps.into_iter().map(|(name, app)| async move { stop_in_time(&name, app.worker.shutdown()).await });
+        let stopping = apps
+            .into_iter()
+            .map(|(name, app)| async move { stop_in_time(&name, app.worker.shutdown()).await });
         futures_util::future::join_all(stopping).await;
         stop_in_time("Connect worker", self.connect.shutdown()).await;
         self.client.close().await;
@@ -124,7 +128,10 @@ impl Platform {
     }
 }
 
-async fn start_broker(site: &Site, properties: BTreeMap<String, String>) -> Result<BrokerHandle, PlatformError> {
+async fn start_broker(
+    site: &Site,
+    properties: BTreeMap<String, String>,
+) -> Result<BrokerHandle, PlatformError> {
     let config = BrokerConfig {
         node_id: NODE_ID,
         cluster_id: None,
@@ -153,6 +160,9 @@ async fn start_connect(
 
 async fn stop_in_time(what: &str, stop: impl Future) {
     if tokio::time::timeout(STOP_TIMEOUT, stop).await.is_err() {
-        tracing::warn!("{what} did not stop within {} s; going on without it", STOP_TIMEOUT.as_secs());
+        tracing::warn!(
+            "{what} did not stop within {} s; going on without it",
+            STOP_TIMEOUT.as_secs()
+        );
     }
 }

@@ -56,7 +56,9 @@ fn walk(schema: &Json, node: &Node, at: Position, name: &str) -> Result<(), Brok
         Value::Map(entries) => entries.iter().try_for_each(|entry| walk_entry(schema, entry)),
         Value::List(items) => {
             let Some(inner) = schema.get("items") else { return Ok(()) };
-            items.iter().try_for_each(|item| walk(inner, item, item.at, &format!("an item of {name}")))
+            items
+                .iter()
+                .try_for_each(|item| walk(inner, item, item.at, &format!("an item of {name}")))
         }
         _ => Ok(()),
     }
@@ -81,8 +83,12 @@ fn bounds(schema: &Json, node: &Node) -> Result<(), String> {
     let sized = |len: usize, least: &str, most: &str, what: &str| {
         let len = len as u64;
         match (count(least), count(most)) {
-            (Some(least), _) if len < least => Err(format!("{{}} must have at least {least} {what}, it has {len}")),
-            (_, Some(most)) if len > most => Err(format!("{{}} may have at most {most} {what}, it has {len}")),
+            (Some(least), _) if len < least => {
+                Err(format!("{{}} must have at least {least} {what}, it has {len}"))
+            }
+            (_, Some(most)) if len > most => {
+                Err(format!("{{}} may have at most {most} {what}, it has {len}"))
+            }
             _ => Ok(()),
         }
     };
@@ -90,8 +96,12 @@ fn bounds(schema: &Json, node: &Node) -> Result<(), String> {
         Value::Integer(value) => {
             let as_float = *value as f64;
             match (number("minimum"), number("maximum")) {
-                (Some(least), _) if as_float < least => Err(format!("{{}} must be at least {least}, it is {value}")),
-                (_, Some(most)) if as_float > most => Err(format!("{{}} must be at most {most}, it is {value}")),
+                (Some(least), _) if as_float < least => {
+                    Err(format!("{{}} must be at least {least}, it is {value}"))
+                }
+                (_, Some(most)) if as_float > most => {
+                    Err(format!("{{}} must be at most {most}, it is {value}"))
+                }
                 _ => Ok(()),
             }
         }
@@ -131,7 +141,9 @@ fn rules(schema: &Json, node: &Node) -> Result<(), String> {
         // A rule that cannot be evaluated says nothing about the object; the broker or worker will.
         if let Ok(cel::Value::Bool(false)) = program.execute(&context) {
             let message = rule.get("message").and_then(Json::as_str);
-            return Err(message.map_or_else(|| format!("{{}} breaks the rule {source}"), str::to_owned));
+            return Err(
+                message.map_or_else(|| format!("{{}} breaks the rule {source}"), str::to_owned)
+            );
         }
     }
     Ok(())

@@ -40,7 +40,9 @@ fn actions(plan: &Plan) -> Vec<String> {
 }
 
 fn topic(name: &str, spec: &str) -> String {
-    format!("{HEAD}kind: Topic\nmetadata: {{name: {name}}}\nspec:\n  clusterRef: {{name: demo}}\n{spec}---\n")
+    format!(
+        "{HEAD}kind: Topic\nmetadata: {{name: {name}}}\nspec:\n  clusterRef: {{name: demo}}\n{spec}---\n"
+    )
 }
 
 fn actual_topic(partitions: i32) -> ActualTopic {
@@ -68,7 +70,9 @@ fn bad_input_is_refused_with_its_line_and_what_to_do() {
         ),
         (
             topic("Lines", ""),
-            &["pipeline.yaml:3: 'Lines' is no valid name; use lower-case letters, digits, '-' and '.', at most 253, beginning and ending with a letter or digit"],
+            &[
+                "pipeline.yaml:3: 'Lines' is no valid name; use lower-case letters, digits, '-' and '.', at most 253, beginning and ending with a letter or digit",
+            ],
         ),
         (
             format!("{HEAD}kind: Topik\nmetadata: {{name: a}}\n"),
@@ -76,16 +80,23 @@ fn bad_input_is_refused_with_its_line_and_what_to_do() {
         ),
         (
             format!("{HEAD}kind: Rebalance\nmetadata: {{name: a}}\n"),
-            &["pipeline.yaml:2: unknown kind 'Rebalance'; use one of: Cluster, User, Topic, Connect, Connector, StreamsApp"],
+            &[
+                "pipeline.yaml:2: unknown kind 'Rebalance'; use one of: Cluster, User, Topic, Connect, Connector, StreamsApp",
+            ],
         ),
         (
             "apiVersion: vltava.dev/v1\nkind: Topic\nmetadata: {name: a}\n".to_owned(),
             &["pipeline.yaml:1: unknown apiVersion 'vltava.dev/v1'; write vltava.dev/v1alpha1"],
         ),
-        ("kind: Topic\n".to_owned(), &["pipeline.yaml:1: 'apiVersion' is missing; write apiVersion: vltava.dev/v1alpha1"]),
+        (
+            "kind: Topic\n".to_owned(),
+            &["pipeline.yaml:1: 'apiVersion' is missing; write apiVersion: vltava.dev/v1alpha1"],
+        ),
         (
             format!("{HEAD}metadata: {{name: a}}\n"),
-            &["pipeline.yaml:1: 'kind' is missing; write one of: Cluster, User, Topic, Connect, Connector, StreamsApp"],
+            &[
+                "pipeline.yaml:1: 'kind' is missing; write one of: Cluster, User, Topic, Connect, Connector, StreamsApp",
+            ],
         ),
         (
             format!("{HEAD}kind: Topic\nmetadata:\n  labels: {{a: b}}\n"),
@@ -97,27 +108,46 @@ fn bad_input_is_refused_with_its_line_and_what_to_do() {
         ),
         (
             format!("{}{}", topic("lines", ""), topic("lines", "  partitions: 2\n")),
-            &["pipeline.yaml:9: Topic/lines is already described at pipeline.yaml:3; keep one of the two"],
+            &[
+                "pipeline.yaml:9: Topic/lines is already described at pipeline.yaml:3; keep one of the two",
+            ],
         ),
         (
             format!("{}{}", topic("lines", ""), topic("same", "  topicName: lines\n")),
-            &["pipeline.yaml:9: topic 'lines' is already described at pipeline.yaml:3; keep one of the two"],
+            &[
+                "pipeline.yaml:9: topic 'lines' is already described at pipeline.yaml:3; keep one of the two",
+            ],
         ),
         (
-            format!("{}{HEAD}kind: Topic\nmetadata: {{name: b}}\nspec: {{clusterRef: {{name: other}}}}\n", topic("a", "")),
-            &["pipeline.yaml:10: Cluster 'other' is not here; write 'demo', the one at pipeline.yaml:5"],
+            format!(
+                "{}{HEAD}kind: Topic\nmetadata: {{name: b}}\nspec: {{clusterRef: {{name: other}}}}\n",
+                topic("a", "")
+            ),
+            &[
+                "pipeline.yaml:10: Cluster 'other' is not here; write 'demo', the one at pipeline.yaml:5",
+            ],
         ),
         (
-            format!("{HEAD}kind: Cluster\nmetadata: {{name: one}}\nspec: {{}}\n---\n{HEAD}kind: Cluster\nmetadata: {{name: two}}\nspec: {{}}\n"),
-            &["pipeline.yaml:8: vltava up runs one cluster, and Cluster/one at pipeline.yaml:3 is it; remove this one, or start it by another vltava up"],
+            format!(
+                "{HEAD}kind: Cluster\nmetadata: {{name: one}}\nspec: {{}}\n---\n{HEAD}kind: Cluster\nmetadata: {{name: two}}\nspec: {{}}\n"
+            ),
+            &[
+                "pipeline.yaml:8: vltava up runs one cluster, and Cluster/one at pipeline.yaml:3 is it; remove this one, or start it by another vltava up",
+            ],
         ),
         (
-            format!("{HEAD}kind: Cluster\nmetadata: {{name: one}}\nspec:\n  brokers: {{replicas: 3}}\n"),
+            format!(
+                "{HEAD}kind: Cluster\nmetadata: {{name: one}}\nspec:\n  brokers: {{replicas: 3}}\n"
+            ),
             &["pipeline.yaml:5: only one broker is supported so far: write replicas: 1"],
         ),
         (
-            format!("{HEAD}kind: Cluster\nmetadata: {{name: one}}\nspec:\n  config:\n    log.dirs: /data\n"),
-            &["pipeline.yaml:5: config may not set ids, listeners, log.dirs, process.roles or controller.quorum keys: the operator sets them"],
+            format!(
+                "{HEAD}kind: Cluster\nmetadata: {{name: one}}\nspec:\n  config:\n    log.dirs: /data\n"
+            ),
+            &[
+                "pipeline.yaml:5: config may not set ids, listeners, log.dirs, process.roles or controller.quorum keys: the operator sets them",
+            ],
         ),
     ];
     for (text, expected) in cases {
@@ -141,7 +171,10 @@ fn what_is_not_yaml_is_refused_and_the_rest_of_the_file_goes_on() {
 fn objects_of_others_are_noted_and_left_alone() {
     let desired = desired("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n");
     assert!(desired.keys().is_empty() && desired.anonymous.is_empty());
-    assert_eq!(desired.notes, ["pipeline.yaml:2: ConfigMap (v1) is left to Kubernetes; vltava up ignores it"]);
+    assert_eq!(
+        desired.notes,
+        ["pipeline.yaml:2: ConfigMap (v1) is left to Kubernetes; vltava up ignores it"]
+    );
 }
 
 #[test]
@@ -174,7 +207,9 @@ fn topics_are_created_grown_and_configured_but_never_shrunk() {
     assert!(planned(&text, &actual).actions.is_empty());
     assert_eq!(
         refusals(&text, &actual),
-        ["pipeline.yaml:6: topic 'lines' has 3 partitions and Kafka cannot remove any; write partitions: 3 or make another topic"]
+        [
+            "pipeline.yaml:6: topic 'lines' has 3 partitions and Kafka cannot remove any; write partitions: 3 or make another topic"
+        ]
     );
 }
 
@@ -201,7 +236,9 @@ impl Files {
 }
 
 fn connector(name: &str, class: &str, state: &str, config: &str) -> String {
-    format!("{HEAD}kind: Connector\nmetadata: {{name: {name}}}\nspec:\n  connectRef: {{name: main}}\n  class: {class}\n{state}  config:\n{config}---\n")
+    format!(
+        "{HEAD}kind: Connector\nmetadata: {{name: {name}}}\nspec:\n  connectRef: {{name: main}}\n  class: {class}\n{state}  config:\n{config}---\n"
+    )
 }
 
 #[test]
@@ -216,7 +253,10 @@ fn connectors_wait_for_their_topics_and_get_absolute_paths() {
     let mut actual = Actual::default();
     let waiting = plan(&desired, &actual, &Memory::default(), &Running::default());
     assert_eq!(actions(&waiting), ["create topic lines with 1 partition"]);
-    assert_eq!(waiting.statuses[&ObjectKey::new(Kind::Connector, "read")].detail, "waiting for Topic/lines");
+    assert_eq!(
+        waiting.statuses[&ObjectKey::new(Kind::Connector, "read")].detail,
+        "waiting for Topic/lines"
+    );
 
     actual.topics.insert("lines".into(), actual_topic(1));
     let ready = plan(&desired, &actual, &Memory::default(), &Running::default());
@@ -225,13 +265,22 @@ fn connectors_wait_for_their_topics_and_get_absolute_paths() {
     assert_eq!(config["file"], files.path("lines.txt"));
     assert_eq!((config["name"].as_str(), config["tasks.max"].as_str()), ("read", "1"));
 
-    let running = ActualConnector { config, state: "RUNNING".into(), tasks: vec!["RUNNING".into()], ..Default::default() };
+    let running = ActualConnector {
+        config,
+        state: "RUNNING".into(),
+        tasks: vec!["RUNNING".into()],
+        ..Default::default()
+    };
     actual.connectors.insert("read".into(), running.clone());
     let done = plan(&desired, &actual, &Memory::default(), &Running::default());
     assert!(done.actions.is_empty());
     assert!(done.statuses[&ObjectKey::new(Kind::Connector, "read")].is_ready());
 
-    let failed = ActualConnector { tasks: vec!["FAILED".into()], failure: Some("task 0: disk on fire".into()), ..running };
+    let failed = ActualConnector {
+        tasks: vec!["FAILED".into()],
+        failure: Some("task 0: disk on fire".into()),
+        ..running
+    };
     actual.connectors.insert("read".into(), failed);
     let stalled = plan(&desired, &actual, &Memory::default(), &Running::default());
     let detail = &stalled.statuses[&ObjectKey::new(Kind::Connector, "read")].detail;
@@ -251,25 +300,48 @@ fn connectors_that_cannot_work_are_refused() {
             ),
         ),
         (
-            connector("write", "org.apache.kafka.connect.file.FileStreamSinkConnector", "", "    topics: line\n    file: out.txt\n"),
-            format!("{yaml}:8: topic 'line' does not exist; did you mean 'lines'? Else add a Topic object, or run: vltava topic create line"),
+            connector(
+                "write",
+                "org.apache.kafka.connect.file.FileStreamSinkConnector",
+                "",
+                "    topics: line\n    file: out.txt\n",
+            ),
+            format!(
+                "{yaml}:8: topic 'line' does not exist; did you mean 'lines'? Else add a Topic object, or run: vltava topic create line"
+            ),
         ),
         (
-            connector("write", "FileStreamSink", "", "    topics: lines\n    file: nowhere/out.txt\n"),
-            format!("{yaml}:9: folder {} does not exist; create it or correct 'file'", files.path("nowhere")),
+            connector(
+                "write",
+                "FileStreamSink",
+                "",
+                "    topics: lines\n    file: nowhere/out.txt\n",
+            ),
+            format!(
+                "{yaml}:9: folder {} does not exist; create it or correct 'file'",
+                files.path("nowhere")
+            ),
         ),
         (
-            connector("write", "FileStreamSink", "  state: runing\n", "    topics: lines\n    file: out.txt\n"),
+            connector(
+                "write",
+                "FileStreamSink",
+                "  state: runing\n",
+                "    topics: lines\n    file: out.txt\n",
+            ),
             format!("{yaml}:7: unknown value 'runing'; did you mean 'running'?"),
         ),
         (
             connector("write", "FileStreamSink", "", "    name: other\n    file: out.txt\n"),
-            format!("{yaml}:7: config may not set connector.class, tasks.max or name: use the fields class and tasksMax; the name is the object's"),
+            format!(
+                "{yaml}:7: config may not set connector.class, tasks.max or name: use the fields class and tasksMax; the name is the object's"
+            ),
         ),
     ];
     for (text, expected) in cases {
         let desired = files.desired(&text);
-        let actual = Actual { topics: [("lines".into(), actual_topic(1))].into(), ..Actual::default() };
+        let actual =
+            Actual { topics: [("lines".into(), actual_topic(1))].into(), ..Actual::default() };
         let plan = plan(&desired, &actual, &Memory::default(), &Running::default());
         let details: Vec<_> = plan.statuses.values().map(|status| status.detail.clone()).collect();
         assert_eq!(details, [expected], "{text}");
@@ -280,10 +352,20 @@ fn connectors_that_cannot_work_are_refused() {
 #[test]
 fn state_is_kept_as_written() {
     let files = Files::new();
-    let text = connector("read", "FileStreamSource", "  state: paused\n", "    file: lines.txt\n    topic: lines\n");
+    let text = connector(
+        "read",
+        "FileStreamSource",
+        "  state: paused\n",
+        "    file: lines.txt\n    topic: lines\n",
+    );
     let desired = files.desired(&text);
     let config = super::reconcile::connector::effective_config(&desired.connectors["read"]);
-    let found = ActualConnector { config, state: "RUNNING".into(), tasks: vec!["RUNNING".into()], ..Default::default() };
+    let found = ActualConnector {
+        config,
+        state: "RUNNING".into(),
+        tasks: vec!["RUNNING".into()],
+        ..Default::default()
+    };
     let actual = Actual {
         topics: [("lines".into(), actual_topic(1))].into(),
         connectors: [("read".into(), found)].into(),
@@ -296,17 +378,21 @@ fn state_is_kept_as_written() {
 #[test]
 fn only_what_a_file_described_is_removed() {
     let mut memory = Memory::default();
-    let remember = |memory: &mut Memory, kind, name: &str, file: &str, delete_topic: Option<&str>| {
-        let applied = Applied { file: file.into(), delete_topic: delete_topic.map(str::to_owned) };
-        memory.remember(ObjectKey::new(kind, name), applied);
-    };
+    let remember =
+        |memory: &mut Memory, kind, name: &str, file: &str, delete_topic: Option<&str>| {
+            let applied =
+                Applied { file: file.into(), delete_topic: delete_topic.map(str::to_owned) };
+            memory.remember(ObjectKey::new(kind, name), applied);
+        };
     remember(&mut memory, Kind::Connector, "ours", "pipeline.yaml", None);
     remember(&mut memory, Kind::Connector, "kept", "broken.yaml", None);
     remember(&mut memory, Kind::Topic, "retained", "pipeline.yaml", None);
     remember(&mut memory, Kind::Topic, "deleted", "pipeline.yaml", Some("deleted"));
-    let connectors = ["ours", "kept", "by-rest"].map(|name| (name.to_owned(), ActualConnector::default()));
+    let connectors =
+        ["ours", "kept", "by-rest"].map(|name| (name.to_owned(), ActualConnector::default()));
     let topics = ["retained", "deleted"].map(|name| (name.to_owned(), actual_topic(1)));
-    let actual = Actual { topics: topics.into(), connectors: connectors.into(), ..Actual::default() };
+    let actual =
+        Actual { topics: topics.into(), connectors: connectors.into(), ..Actual::default() };
     let contents = [
         (PathBuf::from("pipeline.yaml"), Ok(Arc::from(""))),
         (PathBuf::from("broken.yaml"), Ok(Arc::from("a: ["))),
@@ -320,19 +406,31 @@ fn only_what_a_file_described_is_removed() {
 #[test]
 fn a_wrong_edit_leaves_what_runs_alone() {
     let mut memory = Memory::default();
-    memory.remember(ObjectKey::new(Kind::Connector, "write"), Applied { file: "pipeline.yaml".into(), delete_topic: None });
-    let actual = Actual { connectors: [("write".into(), ActualConnector::default())].into(), ..Actual::default() };
+    memory.remember(
+        ObjectKey::new(Kind::Connector, "write"),
+        Applied { file: "pipeline.yaml".into(), delete_topic: None },
+    );
+    let actual = Actual {
+        connectors: [("write".into(), ActualConnector::default())].into(),
+        ..Actual::default()
+    };
     let text = connector("write", "FileStreamSink", "  tasks: 2\n", "    topics: lines\n");
     let plan = plan(&desired(&text), &actual, &memory, &Running::default());
     assert!(plan.actions.is_empty());
-    assert!(matches!(plan.statuses[&ObjectKey::new(Kind::Connector, "write")].state, State::Stalled(_)));
+    assert!(matches!(
+        plan.statuses[&ObjectKey::new(Kind::Connector, "write")].state,
+        State::Stalled(_)
+    ));
 }
 
 #[test]
 fn new_broker_settings_restart_the_platform() {
-    let text = format!("{HEAD}kind: Cluster\nmetadata: {{name: demo}}\nspec:\n  config: {{num.partitions: 3}}\n");
+    let text = format!(
+        "{HEAD}kind: Cluster\nmetadata: {{name: demo}}\nspec:\n  config: {{num.partitions: 3}}\n"
+    );
     assert_eq!(actions(&planned(&text, &Actual::default())), ["restart with new settings"]);
-    let running = Running { broker: [("num.partitions".into(), "3".into())].into(), ..Running::default() };
+    let running =
+        Running { broker: [("num.partitions".into(), "3".into())].into(), ..Running::default() };
     let plan = plan(&desired(&text), &Actual::default(), &Memory::default(), &running);
     assert!(plan.actions.is_empty());
 }

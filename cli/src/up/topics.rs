@@ -23,12 +23,21 @@ pub(crate) fn need(topic: &str, place: Place, desired: &Desired, actual: &Actual
     }
     // A refused Topic object may describe this very topic: its own refusal says what to do.
     if desired.refused.contains_key(&ObjectKey::new(Kind::Topic, topic)) {
-        return Need::Missing(Refusal::new(place, format!("topic '{topic}' is missing because Topic/{topic} was refused; correct that first")));
+        return Need::Missing(Refusal::new(
+            place,
+            format!(
+                "topic '{topic}' is missing because Topic/{topic} was refused; correct that first"
+            ),
+        ));
     }
-    let known = desired.topics.values().map(kafka_name_of).chain(actual.topics.keys().map(String::as_str));
+    let known =
+        desired.topics.values().map(kafka_name_of).chain(actual.topics.keys().map(String::as_str));
     let hint = match crate::yaml::nearest(topic, known.filter(|name| !name.starts_with("__"))) {
         Some(near) => format!("did you mean '{near}'? Else add a Topic object"),
         None => "add a Topic object for it".to_owned(),
     };
-    Need::Missing(Refusal::new(place, format!("topic '{topic}' does not exist; {hint}, or run: vltava topic create {topic}")))
+    Need::Missing(Refusal::new(
+        place,
+        format!("topic '{topic}' does not exist; {hint}, or run: vltava topic create {topic}"),
+    ))
 }

@@ -36,6 +36,9 @@ fn an_app_that_does_not_compile_is_refused_with_its_line() {
         let output = vltava(&["app", command, &path]);
         assert_eq!(output.status.code(), Some(1));
         let said = String::from_utf8_lossy(&output.stderr);
-        assert!(said.starts_with(&format!("error: {path}:{line}: ")) && said.contains("lowr"), "{said}");
+        assert!(
+            said.starts_with(&format!("error: {path}:{line}: ")) && said.contains("lowr"),
+            "{said}"
+        );
     }
 }

@@ -10,7 +10,11 @@ fn the_others_go_on_and_the_exit_code_tells() {
     let example = Example::copy("wordcount");
     let bad = |name: &str, line: &str| format!("{}{line}\n---\n", TOPIC.replace("NAME", name));
     let connector = "apiVersion: vltava.dev/v1alpha1\nkind: Connector\nmetadata: {name: lost}\nspec:\n  connectRef: {name: demo}\n  class: FileStreamSink\n  config:\n    file: lost.txt\n    topics: nowhere\n---\n";
-    let text = format!("{}{}{connector}a: [1\n", bad("typing-error", "  partitons: 2"), bad("no-type", "  partitions: two"));
+    let text = format!(
+        "{}{}{connector}a: [1\n",
+        bad("typing-error", "  partitons: 2"),
+        bad("no-type", "  partitions: two")
+    );
     example.write("bad.yaml", &text);
     let (status, said) = Up::start(["-f", example.folder(), "--ephemeral", "--once"]).end();
     assert_eq!(status.code(), Some(1), "{said}");
@@ -18,9 +22,12 @@ fn the_others_go_on_and_the_exit_code_tells() {
     for expected in [
         format!("error: {file}:6: unknown field 'partitons'; did you mean 'partitions'?"),
         format!("error: {file}:13: expected i32, found the text 'two'"),
-        format!("error: {file}:23: topic 'nowhere' does not exist; add a Topic object for it, or run: vltava topic create nowhere"),
+        format!(
+            "error: {file}:23: topic 'nowhere' does not exist; add a Topic object for it, or run: vltava topic create nowhere"
+        ),
         "is not valid YAML".to_owned(),
-        "error: 4 objects cannot work as described; the errors above say why and what to do".to_owned(),
+        "error: 4 objects cannot work as described; the errors above say why and what to do"
+            .to_owned(),
     ] {
         assert!(said.contains(&expected), "no '{expected}' in:\n{said}");
     }
@@ -48,7 +55,10 @@ fn partitions_cannot_be_reduced() {
 fn broker_settings_that_do_not_work_are_refused_and_the_platform_runs_without() {
     let example = Example::copy("wordcount");
     let cluster = example.read("cluster.yaml");
-    example.write("cluster.yaml", &cluster.replacen("spec:\n", "spec:\n  config:\n    num.partitions: none\n", 1));
+    example.write(
+        "cluster.yaml",
+        &cluster.replacen("spec:\n", "spec:\n  config:\n    num.partitions: none\n", 1),
+    );
     let (status, said) = Up::start(["-f", example.folder(), "--ephemeral", "--once"]).end();
     assert_eq!(status.code(), Some(1), "{said}");
     assert!(said.contains("cluster.yaml:8: ") && said.contains("num.partitions"), "{said}");

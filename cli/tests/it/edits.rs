@@ -21,7 +21,9 @@ fn lines_and_edits_flow_through() {
 
     // Another setting and more partitions of a topic.
     let topics = example.read("topics.yaml");
-    let edited = topics.replacen("partitions: 1\n", "partitions: 2\n", 1).replace("compact\n", "compact,delete\n");
+    let edited = topics
+        .replacen("partitions: 1\n", "partitions: 2\n", 1)
+        .replace("compact\n", "compact,delete\n");
     example.write("topics.yaml", &edited);
     up.wait_for("configure topic word-counts: cleanup.policy=compact,delete");
     up.wait_for("grow topic lines to 2 partitions");
@@ -49,7 +51,8 @@ fn a_wrong_edit_is_refused_and_what_runs_goes_on() {
     let up = Up::start(["-f", example.folder(), "--ephemeral"]);
     up.wait_for("all 7 objects ready");
     let app = example.read("app.yaml");
-    let line = 1 + app.lines().position(|line| line.contains("where: value != ''")).expect("the filter");
+    let line =
+        1 + app.lines().position(|line| line.contains("where: value != ''")).expect("the filter");
     example.write("app.yaml", &app.replace("where: value != ''", "where: valeu != ''"));
     up.wait_for(&format!("error: {}:{line}: ", example.path("app.yaml").display()));
 
@@ -70,7 +73,9 @@ fn what_is_taken_out_of_the_files_stops_and_topics_stay() {
     for name in ["app.yaml", "sink.yaml", "source.yaml", "topics.yaml"] {
         std::fs::remove_file(example.path(name)).expect("removed");
     }
-    for object in ["StreamsApp/word-count", "Connector/write-counts", "Connector/read-lines", "Topic/lines"] {
+    for object in
+        ["StreamsApp/word-count", "Connector/write-counts", "Connector/read-lines", "Topic/lines"]
+    {
         up.wait_for(&format!("{object} removed"));
     }
     let topics = succeed(&["topic", "list", "-b", &addresses.kafka], "");

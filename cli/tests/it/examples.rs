@@ -7,7 +7,11 @@ use crate::process::{Example, Up};
 /// What `tr`, `sort` and `uniq -c` would say of the text.
 pub(crate) fn count_words(text: &str) -> BTreeMap<String, u64> {
     let mut counts = BTreeMap::new();
-    for word in text.to_lowercase().split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| !word.is_empty()) {
+    for word in text
+        .to_lowercase()
+        .split(|c: char| !c.is_alphanumeric() && c != '_')
+        .filter(|word| !word.is_empty())
+    {
         *counts.entry(word.to_owned()).or_default() += 1;
     }
     counts

@@ -166,7 +166,8 @@ impl Example {
         for entry in std::fs::read_dir(from).expect("an example") {
             let path = entry.expect("an entry").path();
             if path.extension().is_some_and(|extension| extension == "yaml" || extension == "txt") {
-                std::fs::copy(&path, folder.path().join(path.file_name().expect("a name"))).expect("copied");
+                std::fs::copy(&path, folder.path().join(path.file_name().expect("a name")))
+                    .expect("copied");
             }
         }
         // Results of somebody who tried the example in place are no part of it.
@@ -201,7 +202,8 @@ impl Example {
     }
 
     pub(crate) fn append(&self, name: &str, text: &str) {
-        let mut file = std::fs::OpenOptions::new().append(true).open(self.path(name)).expect("opened");
+        let mut file =
+            std::fs::OpenOptions::new().append(true).open(self.path(name)).expect("opened");
         file.write_all(text.as_bytes()).expect("appended");
     }
 

@@ -48,7 +48,8 @@ fn a_second_instance_is_refused() {
     let example = Example::copy("wordcount");
     let up = Up::start(["--data-dir", &example.data()]);
     up.addresses();
-    let output = vltava(&["up", "--data-dir", &example.data(), "--kafka-port", "0", "--connect-port", "0"]);
+    let output =
+        vltava(&["up", "--data-dir", &example.data(), "--kafka-port", "0", "--connect-port", "0"]);
     assert_eq!(output.status.code(), Some(1));
     let said = String::from_utf8_lossy(&output.stderr);
     let expected = format!("error: {} is in use by another vltava up (process ", example.data());
@@ -75,7 +76,14 @@ fn an_ephemeral_platform_leaves_nothing_behind() {
     let home = tempfile::tempdir().expect("a folder");
     let up = {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_vltava"));
-        command.env("TMPDIR", home.path()).args(["up", "--ephemeral", "--kafka-port", "0", "--connect-port", "0"]);
+        command.env("TMPDIR", home.path()).args([
+            "up",
+            "--ephemeral",
+            "--kafka-port",
+            "0",
+            "--connect-port",
+            "0",
+        ]);
         Up::spawn(command)
     };
     up.addresses();

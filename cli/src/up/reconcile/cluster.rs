@@ -13,7 +13,11 @@ pub(crate) fn properties(cluster: Option<&Declared<ClusterSpec>>) -> BTreeMap<St
 }
 
 /// The object's status once the broker runs with `running`.
-pub(crate) fn status(cluster: &Declared<ClusterSpec>, running: &BTreeMap<String, String>, address: &str) -> Status {
+pub(crate) fn status(
+    cluster: &Declared<ClusterSpec>,
+    running: &BTreeMap<String, String>,
+    address: &str,
+) -> Status {
     if &cluster.spec.config == running {
         Status::ready(format!("Kafka at {address}"))
     } else {

@@ -13,7 +13,11 @@ pub(crate) fn properties(connect: Option<&Declared<ConnectSpec>>) -> BTreeMap<St
 }
 
 /// The object's status once the worker runs with `running`.
-pub(crate) fn status(connect: &Declared<ConnectSpec>, running: &BTreeMap<String, String>, url: &str) -> Status {
+pub(crate) fn status(
+    connect: &Declared<ConnectSpec>,
+    running: &BTreeMap<String, String>,
+    url: &str,
+) -> Status {
     if &connect.spec.config == running {
         Status::ready(format!("REST at {url}"))
     } else {

@@ -20,7 +20,11 @@ enum FileRole {
     Sink,
 }
 
-pub(crate) fn plan(connector: &Declared<ConnectorSpec>, desired: &Desired, actual: &Actual) -> Step {
+pub(crate) fn plan(
+    connector: &Declared<ConnectorSpec>,
+    desired: &Desired,
+    actual: &Actual,
+) -> Step {
     if let Err(refusal) = check_file(connector) {
         return Step::nothing(Status::stalled(refusal));
     }
@@ -28,7 +32,9 @@ pub(crate) fn plan(connector: &Declared<ConnectorSpec>, desired: &Desired, actua
     for (topic, place) in read_topics(connector).into_iter().chain(written_topic(connector)) {
         match topics::need(&topic, place, desired, actual) {
             Need::There => {}
-            Need::Coming(what) if found.is_none() => return Step::nothing(Status::reconciling(what)),
+            Need::Coming(what) if found.is_none() => {
+                return Step::nothing(Status::reconciling(what));
+            }
             Need::Coming(_) => {}
             Need::Missing(_) if makes_topics(connector) => {}
             Need::Missing(refusal) => return Step::nothing(Status::stalled(refusal)),
@@ -38,9 +44,13 @@ pub(crate) fn plan(connector: &Declared<ConnectorSpec>, desired: &Desired, actua
     let state = connector.spec.state;
     let config = effective_config(connector);
     match found {
-        Some(found) if found.config != config => Step::act(Action::PutConnector { name, config, state }),
+        Some(found) if found.config != config => {
+            Step::act(Action::PutConnector { name, config, state })
+        }
         None => Step::act(Action::PutConnector { name, config, state }),
-        Some(found) if differs(found, state) => Step::act(Action::SetConnectorState { name, state }),
+        Some(found) if differs(found, state) => {
+            Step::act(Action::SetConnectorState { name, state })
+        }
         Some(found) => Step::nothing(status(connector, found)),
     }
 }
@@ -90,7 +100,9 @@ fn check_file(connector: &Declared<ConnectorSpec>) -> Result<(), Refusal> {
     let refuse = |message: String| Err(connector.refuse(&["config", "file"], message));
     match role {
         FileRole::Source => match std::fs::File::open(&path).and_then(|file| file.metadata()) {
-            Ok(metadata) if metadata.is_dir() => refuse(format!("{} is a folder; name a file", path.display())),
+            Ok(metadata) if metadata.is_dir() => {
+                refuse(format!("{} is a folder; name a file", path.display()))
+            }
             Ok(_) => Ok(()),
             Err(error) => refuse(format!(
                 "cannot read {}: {}; make the file readable or correct 'file' (relative paths start at this YAML file's folder)",
@@ -99,7 +111,10 @@ fn check_file(connector: &Declared<ConnectorSpec>) -> Result<(), Refusal> {
             )),
         },
         FileRole::Sink => match path.parent().filter(|folder| !folder.is_dir()) {
-            Some(folder) => refuse(format!("folder {} does not exist; create it or correct 'file'", folder.display())),
+            Some(folder) => refuse(format!(
+                "folder {} does not exist; create it or correct 'file'",
+                folder.display()
+            )),
             None if path.is_dir() => refuse(format!("{} is a folder; name a file", path.display())),
             None => Ok(()),
         },
@@ -109,10 +124,17 @@ fn check_file(connector: &Declared<ConnectorSpec>) -> Result<(), Refusal> {
 fn read_topics(connector: &Declared<ConnectorSpec>) -> Vec<(String, crate::up::object::Place)> {
     let place = || connector.origin.at(&["spec", "config", "topics"]);
     let listed = connector.spec.config.get("topics").map(String::as_str).unwrap_or_default();
-    listed.split(',').map(str::trim).filter(|topic| !topic.is_empty()).map(|topic| (topic.to_owned(), place())).collect()
+    listed
+        .split(',')
+        .map(str::trim)
+        .filter(|topic| !topic.is_empty())
+        .map(|topic| (topic.to_owned(), place()))
+        .collect()
 }
 
-fn written_topic(connector: &Declared<ConnectorSpec>) -> Option<(String, crate::up::object::Place)> {
+fn written_topic(
+    connector: &Declared<ConnectorSpec>,
+) -> Option<(String, crate::up::object::Place)> {
     let topic = connector.spec.config.get("topic")?;
     Some((topic.clone(), connector.origin.at(&["spec", "config", "topic"])))
 }
@@ -128,25 +150,33 @@ fn differs(found: &ActualConnector, wanted: ConnectorState) -> bool {
     match wanted {
         ConnectorState::Running => suspended,
         ConnectorState::Paused | ConnectorState::Stopped => {
-            found.state != wanted.as_kafka() && matches!(found.state.as_str(), "RUNNING" | "PAUSED" | "STOPPED" | "FAILED")
+            found.state != wanted.as_kafka()
+                && matches!(found.state.as_str(), "RUNNING" | "PAUSED" | "STOPPED" | "FAILED")
         }
     }
 }
 
 fn status(connector: &Declared<ConnectorSpec>, found: &ActualConnector) -> Status {
     if let Some(failure) = &found.failure {
-        let message = format!("{failure}; correct the configuration, or restart the connector once the cause is gone");
+        let message = format!(
+            "{failure}; correct the configuration, or restart the connector once the cause is gone"
+        );
         return Status::stalled(connector.refuse(&[], message));
     }
     let running = found.tasks.iter().filter(|state| *state == "RUNNING").count();
     match connector.spec.state {
-        ConnectorState::Running if found.state == "RUNNING" && running > 0 && running == found.tasks.len() => {
-            let lag = found.lag.map(|lag| format!(", {} to write", grouped(lag))).unwrap_or_default();
+        ConnectorState::Running
+            if found.state == "RUNNING" && running > 0 && running == found.tasks.len() =>
+        {
+            let lag =
+                found.lag.map(|lag| format!(", {} to write", grouped(lag))).unwrap_or_default();
             Status::ready(format!("{} running{lag}", count(running as u64, "task")))
         }
-        ConnectorState::Running => Status::reconciling(format!("{running} of {} running", count(found.tasks.len() as u64, "task"))),
+        ConnectorState::Running => Status::reconciling(format!(
+            "{running} of {} running",
+            count(found.tasks.len() as u64, "task")
+        )),
         ConnectorState::Paused => Status::ready("paused, as written"),
         ConnectorState::Stopped => Status::ready("stopped, as written"),
     }
 }
-

@@ -30,7 +30,10 @@ pub(crate) struct DesiredApp {
 
 impl fmt::Debug for DesiredApp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("DesiredApp").field("name", &self.declared.name).field("fingerprint", &self.fingerprint).finish()
+        f.debug_struct("DesiredApp")
+            .field("name", &self.declared.name)
+            .field("fingerprint", &self.fingerprint)
+            .finish()
     }
 }
 
@@ -40,15 +43,28 @@ impl DesiredApp {
     }
 
     pub(crate) fn commit_interval_ms(&self) -> u64 {
-        let written = self.declared.spec.processing.as_ref().and_then(|processing| processing.commit_interval_ms);
+        let written = self
+            .declared
+            .spec
+            .processing
+            .as_ref()
+            .and_then(|processing| processing.commit_interval_ms);
         written.and_then(|ms| u64::try_from(ms).ok()).unwrap_or(DEFAULT_COMMIT_INTERVAL_MS)
     }
 
     /// Topics that the app reads, with the places that name them.
     fn inputs(&self) -> Vec<(&str, Place)> {
         let spec = &self.declared.spec;
-        let sources = spec.sources.iter().enumerate().map(|(i, s)| (s.topic.as_str(), self.place(&format!("sources[{i}].topic"))));
-        let tables = spec.tables.iter().enumerate().map(|(i, t)| (t.topic.as_str(), self.place(&format!("tables[{i}].topic"))));
+        let sources = spec
+            .sources
+            .iter()
+            .enumerate()
+            .map(|(i, s)| (s.topic.as_str(), self.place(&format!("sources[{i}].topic"))));
+        let tables = spec
+            .tables
+            .iter()
+            .enumerate()
+            .map(|(i, t)| (t.topic.as_str(), self.place(&format!("tables[{i}].topic"))));
         sources.chain(tables).collect()
     }
 
@@ -56,7 +72,10 @@ impl DesiredApp {
     fn outputs(&self) -> Vec<(&str, Place)> {
         let pipelines = self.declared.spec.pipelines.iter().enumerate();
         pipelines
-            .filter_map(|(i, p)| p.to.as_ref().map(|to| (to.topic.as_str(), self.place(&format!("pipelines[{i}].to.topic")))))
+            .filter_map(|(i, p)| {
+                p.to.as_ref()
+                    .map(|to| (to.topic.as_str(), self.place(&format!("pipelines[{i}].to.topic"))))
+            })
             .collect()
     }
 
@@ -87,7 +106,9 @@ pub(crate) fn compile(declared: Declared<StreamsAppSpec>) -> Result<DesiredApp, 
     json.to_string().hash(&mut hasher);
     let spec: AppSpec = serde_json::from_value(json).map_err(unreadable)?;
     match streams::app::compile(&spec) {
-        Ok(topology) => Ok(DesiredApp { topology: Arc::new(topology), fingerprint: hasher.finish(), declared }),
+        Ok(topology) => {
+            Ok(DesiredApp { topology: Arc::new(topology), fingerprint: hasher.finish(), declared })
+        }
         Err(diagnostics) => Err(refusal(&declared, &diagnostics)),
     }
 }
@@ -115,7 +136,9 @@ pub(crate) fn plan(app: &DesiredApp, desired: &Desired, actual: &Actual) -> Step
     for (topic, place) in app.inputs().into_iter().chain(app.outputs()) {
         match topics::need(topic, place, desired, actual) {
             Need::There => {}
-            Need::Coming(what) if found.is_none() => return Step::nothing(Status::reconciling(what)),
+            Need::Coming(what) if found.is_none() => {
+                return Step::nothing(Status::reconciling(what));
+            }
             Need::Coming(_) => {}
             Need::Missing(refusal) => return Step::nothing(Status::stalled(refusal)),
         }
@@ -129,7 +152,9 @@ pub(crate) fn plan(app: &DesiredApp, desired: &Desired, actual: &Actual) -> Step
         AppState::Running if found.lag == 0 => Status::ready(format!("{tasks}, caught up")),
         AppState::Running => Status::ready(format!("{tasks}, {} to read", grouped(found.lag))),
         AppState::Failed(why) => {
-            let message = format!("the app stopped: {why}; correct it, or save the file again to start it anew");
+            let message = format!(
+                "the app stopped: {why}; correct it, or save the file again to start it anew"
+            );
             Status::stalled(app.declared.refuse(&[], message))
         }
     })

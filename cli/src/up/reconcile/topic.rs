@@ -53,7 +53,10 @@ fn detail(actual: &ActualTopic, replicas: Option<i32>) -> String {
     let records = count(actual.records, "record");
     match replicas {
         Some(wanted) if wanted > actual.replicas => {
-            format!("{records}, {partitions}, {} of {wanted} replicas (this is one broker)", actual.replicas)
+            format!(
+                "{records}, {partitions}, {} of {wanted} replicas (this is one broker)",
+                actual.replicas
+            )
         }
         _ => format!("{records}, {partitions}"),
     }
