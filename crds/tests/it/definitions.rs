@@ -134,7 +134,7 @@ fn columns_tell_a_person_what_matters() {
     for crd in crds::all() {
         let columns = crd.spec.versions[0].additional_printer_columns.clone().unwrap();
         let names: Vec<_> = columns.iter().map(|c| c.name.as_str()).collect();
-        assert_eq!(names.first(), Some(&"Ready"));
-        assert_eq!(names[names.len() - 2..], ["Status", "Age"]);
+        assert_eq!(names[..2], ["Ready", "Status"]);
+        assert_eq!(names[names.len() - 2..], ["Age", "Message"]);
     }
 }
