@@ -55,7 +55,7 @@ pub const OPERATOR_KEYS: &[&str] = &[
         name = "Status",
         type_ = "string",
         json_path = ".status.conditions[?(@.type==\"Ready\")].reason",
-        description = "Why, in a word; the documentation has a page for each."
+        description = "Why, in a word."
     ),
     printcolumn(
         name = "Brokers",

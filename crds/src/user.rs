@@ -30,7 +30,7 @@ use crate::condition::Condition;
         name = "Status",
         type_ = "string",
         json_path = ".status.conditions[?(@.type==\"Ready\")].reason",
-        description = "Why, in a word; the documentation has a page for each."
+        description = "Why, in a word."
     ),
     printcolumn(
         name = "Cluster",

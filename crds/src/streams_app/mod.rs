@@ -51,7 +51,7 @@ pub const MAX_PARTS: usize = 64;
         name = "Status",
         type_ = "string",
         json_path = ".status.conditions[?(@.type==\"Ready\")].reason",
-        description = "Why, in a word; the documentation has a page for each."
+        description = "Why, in a word."
     ),
     printcolumn(
         name = "Cluster",

@@ -47,6 +47,8 @@ fn check(path: &str, schema: &Value, is_root: bool) {
     for word in ["oneOf", "anyOf", "allOf", "not", "$ref", "nullable", "title"] {
         assert!(!object.contains_key(word), "{path} has {word}");
     }
+    let enumerated = object.get("enum").and_then(Value::as_array);
+    assert!(enumerated.is_none_or(|values| !values.contains(&Value::Null)), "{path} lists null");
     let typeless = object.contains_key("x-kubernetes-preserve-unknown-fields")
         || object.contains_key("x-kubernetes-int-or-string");
     assert!(object.contains_key("type") || typeless, "{path} has no type");
