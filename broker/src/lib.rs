@@ -15,7 +15,6 @@
 //! | [`partition`] | partitions: decisions without I/O, and the log under them |
 //! | [`group`] | the group coordinator: a state machine, and its log |
 //! | [`controller`] | runs `quorum`'s controller: persist, publish, answer |
-//! | [`housekeeping`] | retention, expiry, checkpoints by the clock |
 //! | [`admin`], [`metrics`] | probes and figures |
 //!
 //! It must not know Kubernetes, YAML, or who its clients are.
@@ -39,6 +38,6 @@ mod partition;
 mod start;
 
 pub use broker_config::BrokerConfig;
-pub use listener::ListenError;
 pub use context::Broker;
+pub use listener::ListenError;
 pub use start::{BrokerHandle, StartError};

@@ -122,19 +122,19 @@ impl Shard {
         Ok(tombstones)
     }
 
-    /// Forgets an empty group with its offsets; gives the tombstones to write.
-    pub(super) fn delete(&mut self, id: &str, now: Now) -> Result<Vec<KeyValue>, EncodeError> {
+    /// What must be written before a group with its offsets may be forgotten.
+    pub(super) fn tombstones(&self, id: &str) -> Result<Vec<KeyValue>, EncodeError> {
         let Some(cell) = self.cells.get(id) else { return Ok(Vec::new()) };
         let mut tombstones = Vec::new();
         for (topic, partition) in cell.offsets.partitions() {
             tombstones.push(record::offset_record(cell.group.id(), &topic, partition, None)?);
         }
         tombstones.push(record::group_tombstone(cell.group.id())?);
-        self.remove(id, now);
         Ok(tombstones)
     }
 
-    fn remove(&mut self, id: &str, now: Now) {
+    /// Forgets a group.
+    pub(super) fn remove(&mut self, id: &str, now: Now) {
         if let Some(mut cell) = self.cells.remove(id) {
             cell.group.kill(now);
         }
@@ -178,7 +178,8 @@ impl Replay {
             shard.cells.insert(id, Cell::new(group));
         }
         for (id, offsets) in self.offsets.into_iter().filter(|(_, offsets)| !offsets.is_empty()) {
-            let cell = shard.cells.entry(id.clone()).or_insert_with(|| Cell::new(Group::new(id, now)));
+            let cell =
+                shard.cells.entry(id.clone()).or_insert_with(|| Cell::new(Group::new(id, now)));
             cell.offsets = offsets;
         }
         shard

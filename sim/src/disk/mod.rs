@@ -1,140 +1,162 @@
-//! A disk in memory that is as bad as a real one may be.
+//! [`SimDisk`]: files in memory with what a real disk may do to them.
 //!
-//! What it assumes of a real one: a sector (512 bytes) is written whole or not at all; names change in the order
-//! of the calls (a journalling file system), durably so with the next [`Disk::sync_dir`]; a synced byte stays. What
-//! it does not assume: that writes reach the disk in order, that a file's length tells what is in it, that
-//! syncing a file makes its name durable.
+//! Until a file is synced its writes are pending: a crash keeps any of them, drops others, and tears some at a sector.
+//! Until a folder is synced its changed names are pending, in order: a crash keeps a prefix of them (a journal).
 
 mod file;
-mod tree;
+mod names;
 
+use std::collections::BTreeMap;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use fastrand::Rng;
 use parking_lot::Mutex;
-use storage::{Disk, DiskError, DiskFile, OpenMode};
+use storage::disk::OpenMode;
+use storage::{Disk, DiskError, DiskFile};
 
-use file::{Inode, SimFile};
-use tree::{NameChange, Tree};
+use file::SimFile;
+use names::Names;
 
-/// Bytes that reach the disk together.
+/// Writes are torn at multiples of this: what a device writes at once.
 const SECTOR_BYTES: usize = 512;
 
-/// What goes wrong, until it is changed.
-#[derive(Debug, Clone, Default)]
-pub struct Faults {
-    /// Bytes that all files may have together; past it writes fail with ENOSPC.
-    pub capacity: Option<u64>,
-    /// The next syncs fail with EIO.
-    pub sync_fails: bool,
-    /// Writes fail with EIO.
-    pub write_fails: bool,
-    /// Syncs succeed and do nothing: the bug that a test of the tests plants.
-    pub sync_lies: bool,
-    /// The machine stops at the call after this many: that call and all after it fail.
-    pub stop_after_calls: Option<u64>,
-    /// Of 100 reads that must not wait, how many would have to.
-    pub cold_percent: u8,
+/// Bytes by inode.
+type Inodes = BTreeMap<u64, Content>;
+
+/// A file's bytes: those that survive a crash for certain, and what has been done since.
+#[derive(Debug, Default, Clone)]
+struct Content {
+    durable: Vec<u8>,
+    current: Vec<u8>,
+    pending: Vec<Change>,
+}
+
+#[derive(Debug, Clone)]
+enum Change {
+    Write { offset: usize, bytes: Vec<u8> },
+    Truncate(usize),
 }
 
 #[derive(Debug)]
 struct State {
-    rng: Rng,
-    faults: Faults,
-    /// Handles of an earlier life are dead.
-    life: u64,
-    calls: u64,
-    inodes: Vec<Inode>,
-    /// Names as the running system sees them, and as a crash would leave them.
-    live: Tree,
-    durable: Tree,
-    journal: Vec<NameChange>,
+    names: Names,
+    inodes: Inodes,
+    next_inode: u64,
+    /// Raised by a crash: handles from before it are of no use.
+    boot: u64,
+    random: fastrand::Rng,
+    capacity_bytes: usize,
+    sync_works: bool,
+    failing_syncs: u32,
 }
 
-/// The disk; clones share it.
+/// A disk made from a seed; clones are the same disk.
 #[derive(Debug, Clone)]
 pub struct SimDisk {
     state: Arc<Mutex<State>>,
 }
 
 impl SimDisk {
-    /// An empty disk whose every choice follows from `seed`.
+    /// An empty disk without faults.
     pub fn new(seed: u64) -> Self {
-        let state = State {
-            rng: Rng::with_seed(seed),
-            faults: Faults::default(),
-            life: 0,
-            calls: 0,
-            inodes: Vec::new(),
-            live: Tree::default(),
-            durable: Tree::default(),
-            journal: Vec::new(),
-        };
-        Self { state: Arc::new(Mutex::new(state)) }
+        Self {
+            state: Arc::new(Mutex::new(State {
+                names: Names::default(),
+                inodes: Inodes::new(),
+                next_inode: 1,
+                boot: 0,
+                random: fastrand::Rng::with_seed(seed),
+                capacity_bytes: usize::MAX,
+                sync_works: true,
+                failing_syncs: 0,
+            })),
+        }
     }
 
-    /// Changes what goes wrong from now on.
-    pub fn set_faults(&self, change: impl FnOnce(&mut Faults)) {
-        change(&mut self.state.lock().faults);
+    /// From now on writes fail with ENOSPC when all files together would be longer.
+    pub fn set_capacity_bytes(&self, bytes: usize) {
+        self.state.lock().capacity_bytes = bytes;
     }
 
-    /// Calls so far.
-    pub fn calls(&self) -> u64 {
-        self.state.lock().calls
+    /// Bytes of all files.
+    pub fn used_bytes(&self) -> usize {
+        self.state.lock().used_bytes()
     }
 
-    /// The power fails and comes back: of what was not synced some sectors and some of the first name changes are
-    /// there, others not. Open files are dead; faults are over.
+    /// The next syncs fail with EIO.
+    pub fn fail_syncs(&self, count: u32) {
+        self.state.lock().failing_syncs = count;
+    }
+
+    /// A disk that lies: syncs answer without having done anything.
+    pub fn break_sync(&self) {
+        self.state.lock().sync_works = false;
+    }
+
+    /// The power fails and comes back. Open files are gone; what was not synced is there in part.
     pub fn crash(&self) {
         let state = &mut *self.state.lock();
-        let kept = state.rng.usize(..=state.journal.len());
-        for change in state.journal.drain(..).take(kept) {
-            state.durable.apply(&change);
+        state.boot += 1;
+        state.failing_syncs = 0;
+        state.names.crash(&mut state.random);
+        for content in state.inodes.values_mut() {
+            content.crash(&mut state.random);
         }
-        state.live = state.durable.clone();
-        for inode in &mut state.inodes {
-            inode.crash(&mut state.rng);
-        }
-        state.start_life();
-    }
-
-    /// The process is killed; the system keeps what was written.
-    pub fn kill(&self) {
-        self.state.lock().start_life();
+        let named = state.names.inodes();
+        state.inodes.retain(|inode, _| named.contains(inode));
     }
 }
 
 impl State {
-    fn start_life(&mut self) {
-        self.life += 1;
-        self.calls = 0;
-        self.faults = Faults { sync_lies: self.faults.sync_lies, ..Faults::default() };
-    }
-
-    /// Counts a call, and refuses it when the machine has stopped.
-    fn call(&mut self, op: &'static str, path: &Path) -> Result<(), DiskError> {
-        self.calls += 1;
-        match self.faults.stop_after_calls {
-            Some(limit) if self.calls > limit => Err(DiskError::new(op, path, stopped())),
-            _ => Ok(()),
-        }
-    }
-
-    fn change_names(&mut self, change: NameChange) {
-        self.live.apply(&change);
-        self.journal.push(change);
-    }
-
-    /// Bytes of all files that have a name.
-    fn used(&self) -> u64 {
-        self.live.files().map(|id| self.inodes[id].live.len() as u64).sum()
+    fn used_bytes(&self) -> usize {
+        self.inodes.values().map(|content| content.current.len()).sum()
     }
 }
 
-fn stopped() -> io::Error {
-    io::Error::other("the simulated machine has stopped")
+impl Content {
+    /// Applies a change to `bytes`; a gap before a write reads as zeros.
+    fn apply(bytes: &mut Vec<u8>, change: &Change) {
+        match change {
+            Change::Write { offset, bytes: new } => {
+                let end = offset + new.len();
+                if bytes.len() < end {
+                    bytes.resize(end, 0);
+                }
+                bytes[*offset..end].copy_from_slice(new);
+            }
+            Change::Truncate(len) => bytes.resize(*len, 0),
+        }
+    }
+
+    fn change(&mut self, change: Change) {
+        Self::apply(&mut self.current, &change);
+        self.pending.push(change);
+    }
+
+    fn sync(&mut self) {
+        self.durable.clone_from(&self.current);
+        self.pending.clear();
+    }
+
+    /// Each pending change survives, is lost, or (a write) survives up to a sector's end.
+    fn crash(&mut self, random: &mut fastrand::Rng) {
+        let mut survived = std::mem::take(&mut self.durable);
+        for change in self.pending.drain(..) {
+            match (random.u8(..3), change) {
+                (0, _) => {}
+                (1, Change::Write { offset, bytes }) => {
+                    let sectors = bytes.len() / SECTOR_BYTES;
+                    let kept = random.usize(..=sectors) * SECTOR_BYTES;
+                    let bytes = bytes[..kept].to_vec();
+                    Self::apply(&mut survived, &Change::Write { offset, bytes });
+                }
+                (_, change) => Self::apply(&mut survived, &change),
+            }
+        }
+        self.current.clone_from(&survived);
+        self.durable = survived;
+    }
 }
 
 fn not_found(op: &'static str, path: &Path) -> DiskError {
@@ -144,78 +166,141 @@ fn not_found(op: &'static str, path: &Path) -> DiskError {
 impl Disk for SimDisk {
     fn open(&self, path: &Path, mode: OpenMode) -> Result<Arc<dyn DiskFile>, DiskError> {
         let state = &mut *self.state.lock();
-        state.call("open", path)?;
-        let inode = match state.live.file(path) {
+        let inode = match state.names.inode(path) {
             Some(inode) => inode,
-            None if mode == OpenMode::Create && state.live.has_parent(path) => {
-                state.inodes.push(Inode::default());
-                let inode = state.inodes.len() - 1;
-                state.change_names(NameChange::Create(path.to_owned(), inode));
+            None if mode == OpenMode::Create && state.names.has_parent(path) => {
+                let inode = state.next_inode;
+                state.next_inode += 1;
+                state.inodes.insert(inode, Content::default());
+                state.names.add(path, inode);
                 inode
             }
             None => return Err(not_found("open", path)),
         };
-        let (disk, life, path) = (self.clone(), state.life, path.to_owned());
-        Ok(Arc::new(SimFile { disk, life, path, inode }))
+        let handle = SimFile {
+            state: Arc::clone(&self.state),
+            inode,
+            boot: state.boot,
+            path: path.to_owned(),
+            writable: mode != OpenMode::Read,
+        };
+        Ok(Arc::new(handle))
     }
 
     fn remove(&self, path: &Path) -> Result<(), DiskError> {
-        let state = &mut *self.state.lock();
-        state.call("remove", path)?;
-        if state.live.file(path).is_some() {
-            state.change_names(NameChange::Remove(path.to_owned()));
-        }
+        self.state.lock().names.remove(path);
         Ok(())
     }
 
     fn rename(&self, from: &Path, to: &Path) -> Result<(), DiskError> {
-        let state = &mut *self.state.lock();
-        state.call("rename", from)?;
-        if !state.live.exists(from) {
-            return Err(not_found("rename", from));
+        if self.state.lock().names.rename(from, to) {
+            Ok(())
+        } else {
+            Err(not_found("rename", from))
         }
-        state.change_names(NameChange::Rename(from.to_owned(), to.to_owned()));
-        Ok(())
     }
 
     fn list(&self, dir: &Path) -> Result<Vec<String>, DiskError> {
-        let state = &mut *self.state.lock();
-        state.call("list", dir)?;
-        state.live.list(dir).ok_or_else(|| not_found("list", dir))
+        self.state.lock().names.list(dir).ok_or_else(|| not_found("list", dir))
     }
 
     fn exists(&self, path: &Path) -> Result<bool, DiskError> {
-        let state = &mut *self.state.lock();
-        state.call("look up", path)?;
-        Ok(state.live.exists(path))
+        Ok(self.state.lock().names.exists(path))
     }
 
     fn create_dir(&self, dir: &Path) -> Result<(), DiskError> {
-        let state = &mut *self.state.lock();
-        state.call("create folder", dir)?;
-        state.change_names(NameChange::CreateDir(dir.to_owned()));
+        self.state.lock().names.create_dir(dir);
         Ok(())
     }
 
     fn remove_dir(&self, dir: &Path) -> Result<(), DiskError> {
-        let state = &mut *self.state.lock();
-        state.call("remove folder", dir)?;
-        if state.live.exists(dir) {
-            state.change_names(NameChange::RemoveDir(dir.to_owned()));
-        }
+        self.state.lock().names.remove_dir(dir);
         Ok(())
     }
 
     fn sync_dir(&self, dir: &Path) -> Result<(), DiskError> {
         let state = &mut *self.state.lock();
-        state.call("sync folder", dir)?;
-        if state.faults.sync_lies {
-            return Ok(());
-        }
-        // A journal is committed in order, so what came before is durable as well.
-        for change in std::mem::take(&mut state.journal) {
-            state.durable.apply(&change);
+        if state.sync_works {
+            state.names.sync(dir);
         }
         Ok(())
+    }
+}
+
+/// Where scenarios keep their data.
+pub(crate) fn data_dir() -> PathBuf {
+    PathBuf::from("/data")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::IoSlice;
+
+    use super::*;
+
+    fn write(disk: &SimDisk, path: &str, text: &str, sync: bool) {
+        let file = disk.open(Path::new(path), OpenMode::Create).expect("open");
+        file.write_at(&mut [IoSlice::new(text.as_bytes())], 0).expect("write");
+        if sync {
+            file.sync().expect("sync");
+        }
+    }
+
+    fn content(disk: &SimDisk, path: &str) -> Option<String> {
+        let bytes = disk.read_file(Path::new(path)).expect("read")?;
+        Some(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    #[test]
+    fn what_is_synced_survives_and_the_rest_may_not() {
+        let mut lost = 0;
+        for seed in 0..50 {
+            let disk = SimDisk::new(seed);
+            disk.create_dir(Path::new("/d")).expect("dir");
+            write(&disk, "/d/synced", "yes", true);
+            disk.sync_dir(Path::new("/d")).expect("sync");
+            write(&disk, "/d/unsynced", "maybe", false);
+            disk.crash();
+            assert_eq!(content(&disk, "/d/synced").as_deref(), Some("yes"), "seed {seed}");
+            lost += usize::from(content(&disk, "/d/unsynced").as_deref() != Some("maybe"));
+        }
+        assert!((5..50).contains(&lost), "{lost} of 50 unsynced files were lost");
+    }
+
+    #[test]
+    fn a_file_written_atomically_is_old_or_new() {
+        let mut seen = std::collections::BTreeSet::new();
+        for seed in 0..50 {
+            let disk = SimDisk::new(seed);
+            disk.create_dir(Path::new("/d")).expect("dir");
+            disk.write_file_atomically(Path::new("/d/f"), b"old").expect("write");
+            write(&disk, "/d/f.tmp", "new", true);
+            disk.rename(Path::new("/d/f.tmp"), Path::new("/d/f")).expect("rename");
+            disk.crash();
+            seen.insert(content(&disk, "/d/f").expect("the file is there"));
+        }
+        assert_eq!(seen.into_iter().collect::<Vec<_>>(), ["new", "old"]);
+    }
+
+    #[test]
+    fn a_full_disk_and_a_failed_sync_are_errors_of_their_kinds() {
+        let disk = SimDisk::new(1);
+        disk.create_dir(Path::new("/d")).expect("dir");
+        disk.set_capacity_bytes(4);
+        let file = disk.open(Path::new("/d/f"), OpenMode::Create).expect("open");
+        let error = file.write_at(&mut [IoSlice::new(b"12345")], 0).expect_err("full");
+        assert_eq!(error.failure, storage::DiskFailure::Full);
+        disk.fail_syncs(1);
+        assert_eq!(file.sync().expect_err("EIO").failure, storage::DiskFailure::Failed);
+        file.sync().expect("the next one works");
+    }
+
+    #[test]
+    fn handles_do_not_survive_a_crash() {
+        let disk = SimDisk::new(1);
+        disk.create_dir(Path::new("/d")).expect("dir");
+        let file = disk.open(Path::new("/d/f"), OpenMode::Create).expect("open");
+        disk.crash();
+        assert!(file.len().is_err());
     }
 }
