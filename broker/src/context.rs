@@ -7,6 +7,8 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use parking_lot::RwLock;
 use protocol::Str;
 use quorum::MetadataImage;
+use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
 
 use crate::broker_config::BrokerConfig;
 use crate::config::Configs;
@@ -41,15 +43,24 @@ impl Broker {
 
 /// The newest published image.
 #[derive(Debug, Default)]
-pub(crate) struct ImageCell(RwLock<Arc<MetadataImage>>);
+pub(crate) struct ImageCell {
+    image: RwLock<Arc<MetadataImage>>,
+    published: Notify,
+}
 
 impl ImageCell {
     pub(crate) fn load(&self) -> Arc<MetadataImage> {
-        Arc::clone(&self.0.read())
+        Arc::clone(&self.image.read())
     }
 
     pub(crate) fn publish(&self, image: Arc<MetadataImage>) {
-        *self.0.write() = image;
+        *self.image.write() = image;
+        self.published.notify_waiters();
+    }
+
+    /// Over when an image is published after this call.
+    pub(crate) fn published(&self) -> Notified<'_> {
+        self.published.notified()
     }
 }
 

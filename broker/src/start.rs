@@ -25,7 +25,7 @@ use crate::config::{Configs, PropertiesError, TableSchema};
 use crate::connection::Limits;
 use crate::context::{Broker, Clock, ImageCell, SystemClock};
 use crate::controller::{ControllerHandle, SubmitError, SystemEntropy};
-use crate::group::GroupCoordinator;
+use crate::group::{GroupCoordinator, GroupLog};
 use crate::housekeeping;
 use crate::listener::{self, ListenError};
 use crate::metrics::Metrics;
@@ -102,7 +102,9 @@ impl Broker {
         }
 
         let (failed, failure) = watch::channel(None);
-        let parts = Parts { config, configs: Arc::new(configs), advertised, metrics, failed };
+        let background = (tasks.clone(), shutdown.clone());
+        let configs = Arc::new(configs);
+        let parts = Parts { config, configs, advertised, metrics, failed, background };
         let opened = tokio::task::spawn_blocking(move || parts.open())
             .await
             .map_err(|error| StartError::Thread(std::io::Error::other(error)))?;
@@ -113,7 +115,7 @@ impl Broker {
                 return Err(error);
             }
         };
-        broker.groups.start(&broker, &tasks, &shutdown);
+        broker.groups.start();
         let limits = limits(&broker.configs);
         let metrics = Arc::clone(&broker.metrics);
         let accepting = listener::accept(
@@ -182,6 +184,8 @@ struct Parts {
     advertised: (Str, u16),
     metrics: Arc<Metrics>,
     failed: watch::Sender<Option<String>>,
+    /// For tasks that outlive the start.
+    background: (TaskTracker, CancellationToken),
 }
 
 impl Parts {
@@ -215,8 +219,16 @@ impl Parts {
         register(&controller, self.config.node_id, &self.advertised)?;
         partitions.put_strays_aside(&image.load())?;
 
+        let groups = GroupCoordinator::new(
+            self.config.node_id,
+            &self.configs,
+            Arc::clone(&partitions) as Arc<dyn GroupLog>,
+            Arc::clone(&clock),
+            Arc::clone(&image),
+            self.background,
+        );
         Ok(Arc::new(Broker {
-            groups: GroupCoordinator::new(&self.configs, Arc::clone(&clock)),
+            groups,
             config: self.config,
             configs: self.configs,
             advertised: self.advertised,

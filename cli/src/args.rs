@@ -29,7 +29,7 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Args)]
 pub(crate) struct LoggingArgs {
-    /// How log lines are written to standard error; RUST_LOG chooses which (for example `info,broker=debug`)
+    /// How logs are written to standard error; RUST_LOG says which, as in `info,broker=debug`
     #[arg(
         long,
         global = true,
@@ -41,11 +41,10 @@ pub(crate) struct LoggingArgs {
     pub(crate) log_format: LogFormat,
 }
 
+/// For people, or one JSON object a line for collectors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum LogFormat {
-    /// For people
     Text,
-    /// One JSON object a line, for log collectors
     Json,
 }
 

@@ -6,13 +6,14 @@ use clap::ValueEnum;
 /// The types that Kafka's own serializers write and a person can read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// UTF-8 text
+    // Comments, not documentation: clap would spread the help of every flag over ten lines.
+    // UTF-8 text.
     String,
-    /// Kafka's Long: 8 bytes, the highest first
+    // Kafka's Long: 8 bytes, the highest first.
     Long,
-    /// JSON, checked when written and compact when shown
+    // Checked when written, compact when shown.
     Json,
-    /// Bytes as hexadecimal digits
+    // Bytes as hexadecimal digits.
     Hex,
 }
 
@@ -20,11 +21,11 @@ pub(crate) enum Format {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum FormatError {
     #[error("'{0}' is not a whole number between -2^63 and 2^63 - 1")]
-    NotLong(String),
+    Long(String),
     #[error("'{text}' is not JSON: {reason}")]
-    NotJson { text: String, reason: String },
+    Json { text: String, reason: String },
     #[error("'{0}' is not an even number of hexadecimal digits")]
-    NotHex(String),
+    Hex(String),
 }
 
 impl Format {
@@ -37,16 +38,16 @@ impl Format {
             Self::String => Ok(Bytes::copy_from_slice(text.as_bytes())),
             Self::Long => {
                 let number: i64 =
-                    text.trim().parse().map_err(|_| FormatError::NotLong(text.to_owned()))?;
+                    text.trim().parse().map_err(|_| FormatError::Long(text.to_owned()))?;
                 Ok(Bytes::copy_from_slice(&number.to_be_bytes()))
             }
             Self::Json => {
                 let value: serde_json::Value = serde_json::from_str(text).map_err(|error| {
-                    FormatError::NotJson { text: text.to_owned(), reason: error.to_string() }
+                    FormatError::Json { text: text.to_owned(), reason: error.to_string() }
                 })?;
                 Ok(value.to_string().into())
             }
-            Self::Hex => unhex(text.trim()).ok_or_else(|| FormatError::NotHex(text.to_owned())),
+            Self::Hex => unhex(text.trim()).ok_or_else(|| FormatError::Hex(text.to_owned())),
         }
     }
 
@@ -97,9 +98,9 @@ mod tests {
 
     #[test]
     fn what_is_no_long_or_json_is_refused_or_shown_as_bytes() {
-        assert_eq!(Format::Long.encode("1.5"), Err(FormatError::NotLong("1.5".into())));
-        assert!(matches!(Format::Json.encode("{"), Err(FormatError::NotJson { .. })));
-        assert_eq!(Format::Hex.encode("abc"), Err(FormatError::NotHex("abc".into())));
+        assert_eq!(Format::Long.encode("1.5"), Err(FormatError::Long("1.5".into())));
+        assert!(matches!(Format::Json.encode("{"), Err(FormatError::Json { .. })));
+        assert_eq!(Format::Hex.encode("abc"), Err(FormatError::Hex("abc".into())));
         assert_eq!(Format::Long.decode(Some(b"abc")), "0x616263");
         assert_eq!(Format::Json.decode(Some(b"{")), "0x7b");
         assert_eq!(Format::String.decode(None), "null");

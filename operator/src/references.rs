@@ -11,7 +11,7 @@ use crate::verdict::{self, Verdict};
 
 /// How long after its creation an object may wait for what it refers to before that counts as an error: the
 /// objects of one pipeline come one after the other.
-const GRACE: SignedDuration = SignedDuration::from_secs(60);
+const GRACE: SignedDuration = SignedDuration::from_secs(20);
 
 /// The Cluster that a `clusterRef` names.
 #[derive(Clone, Debug)]
@@ -118,8 +118,8 @@ mod tests {
         let at = |text: &str| {
             awaited(&topic(), Reason::ClusterNotFound, String::new(), text.parse().unwrap())
         };
-        assert!(matches!(at("2026-01-01T00:00:30Z"), Verdict::Working(..)));
-        assert!(matches!(at("2026-01-01T00:01:00Z"), Verdict::Stalled(..)));
+        assert!(matches!(at("2026-01-01T00:00:10Z"), Verdict::Working(..)));
+        assert!(matches!(at("2026-01-01T00:00:20Z"), Verdict::Stalled(..)));
     }
 
     #[test]

@@ -46,11 +46,7 @@ fn missing(group_id: Str, version: i16) -> DescribedGroup {
     } else {
         (ErrorCode::NONE, None)
     };
-    DescribedGroup {
-        group_state: "Dead".into(),
-        error_message: message,
-        ..failed(group_id, error)
-    }
+    DescribedGroup { group_state: "Dead".into(), error_message: message, ..failed(group_id, error) }
 }
 
 fn described(group_id: Str, description: GroupDescription) -> DescribedGroup {

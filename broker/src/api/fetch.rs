@@ -156,9 +156,7 @@ impl Fetch {
                     Ok(partition) if self.cannot_read(partition) => {
                         PartitionRead::failed(ErrorCode::UNSUPPORTED_COMPRESSION_TYPE)
                     }
-                    Ok(partition) => {
-                        partition.read(&part(wanted, max_bytes, round.bytes), cached)
-                    }
+                    Ok(partition) => partition.read(&part(wanted, max_bytes, round.bytes), cached),
                     Err(code) => PartitionRead::failed(code),
                 };
                 round.bytes += read.slice.len;

@@ -27,8 +27,7 @@ pub(crate) async fn handle(
         let answer = JoinAnswer::error(request.member_id, ErrorCode::INVALID_GROUP_ID);
         return response(answer, version);
     }
-    let answer =
-        broker.groups.join(&request.group_id, |id| join(id, &request, ctx, version)).await;
+    let answer = broker.groups.join(&request.group_id, |id| join(id, &request, ctx, version)).await;
     response(answer, version)
 }
 

@@ -18,10 +18,8 @@ pub(crate) async fn handle(
     request: LeaveGroupRequest,
     version: i16,
 ) -> LeaveGroupResponse {
-    let fail = |error: ErrorCode| LeaveGroupResponse {
-        error_code: error.into(),
-        ..Default::default()
-    };
+    let fail =
+        |error: ErrorCode| LeaveGroupResponse { error_code: error.into(), ..Default::default() };
     if request.group_id.is_empty() {
         return fail(ErrorCode::INVALID_GROUP_ID);
     }

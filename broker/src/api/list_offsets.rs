@@ -37,9 +37,8 @@ pub(crate) async fn handle(
     let topics = request.topics.clone();
     let searched = tokio::task::spawn_blocking(move || answer(&view, &request)).await;
     searched.unwrap_or_else(|_| {
-        let failed = |p: &ListOffsetsPartition| {
-            failure(p.partition_index, ErrorCode::UNKNOWN_SERVER_ERROR)
-        };
+        let failed =
+            |p: &ListOffsetsPartition| failure(p.partition_index, ErrorCode::UNKNOWN_SERVER_ERROR);
         let topics = topics.iter().map(|topic| ListOffsetsTopicResponse {
             name: topic.name.clone(),
             partitions: topic.partitions.iter().map(failed).collect(),

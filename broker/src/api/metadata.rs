@@ -135,7 +135,8 @@ fn find(image: &MetadataImage, wanted: &MetadataRequestTopic) -> MetadataRespons
 }
 
 fn describe(image: &MetadataImage, topic: &TopicImage) -> MetadataResponseTopic {
-    let partitions = topic.iter().map(|(index, partition)| describe_partition(image, index, partition));
+    let partitions =
+        topic.iter().map(|(index, partition)| describe_partition(image, index, partition));
     MetadataResponseTopic {
         error_code: ErrorCode::NONE.0,
         name: Some(topic.name.clone()),

@@ -165,7 +165,10 @@ impl Configs {
     }
 
     /// What is set for all brokers while running about a config.
-    pub(crate) fn explain_all_brokers(image: &MetadataImage, def: &'static ConfigDef) -> Option<Entry> {
+    pub(crate) fn explain_all_brokers(
+        image: &MetadataImage,
+        def: &'static ConfigDef,
+    ) -> Option<Entry> {
         let value = image.configs(&ConfigResource::Broker(None))?.get(def.name)?.clone();
         let source = Source::DynamicDefaultBroker;
         Some(Entry { name: def.name, value: Some(value), source })

@@ -24,14 +24,21 @@ fn section(
     has_effect: impl Fn(&str) -> bool,
 ) {
     // Writing to a string does not fail.
-    let _ = write!(page, "\n## {title}\n\n| name | type | default | allowed | change | effect | meaning |\n|---|---|---|---|---|---|---|\n");
+    let _ = write!(
+        page,
+        "\n## {title}\n\n| name | type | default | allowed | change | effect | meaning |\n|---|---|---|---|---|---|---|\n"
+    );
     for def in defs {
         let _ = writeln!(
             page,
             "| `{}` | {} | {} | {} | {} | {} | {} |",
             def.name,
             kind(def.kind),
-            def.default.map_or("—".to_owned(), |d| if d.is_empty() { "(empty)".to_owned() } else { format!("`{d}`") }),
+            def.default.map_or("—".to_owned(), |d| if d.is_empty() {
+                "(empty)".to_owned()
+            } else {
+                format!("`{d}`")
+            }),
             allowed(&def.valid),
             match def.update {
                 Update::ReadOnly => "at start",

@@ -28,7 +28,7 @@ pub(crate) use effective::{Configs, Entry, Source};
 pub use markdown::markdown;
 pub use properties::PropertiesError;
 pub(crate) use schema::TableSchema;
-pub(crate) use table::{broker_config, broker_configs, topic_config, topic_configs};
+pub(crate) use table::{broker_configs, topic_configs};
 
 #[cfg(test)]
 mod tests;

@@ -54,9 +54,7 @@ fn changeable(resource: &ConfigResource, key: &str) -> Result<&'static ConfigDef
     let Some(def) = find(resource, key) else {
         let (kind, near) = match resource {
             ConfigResource::Topic(_) => ("topic", nearest(key, topic_configs().map(|d| d.name))),
-            ConfigResource::Broker(_) => {
-                ("broker", nearest(key, broker_configs().map(|d| d.name)))
-            }
+            ConfigResource::Broker(_) => ("broker", nearest(key, broker_configs().map(|d| d.name))),
             ConfigResource::Group(_) => ("group", None),
         };
         return Err(ConfigError::Unknown { kind, key: key.to_owned(), nearest: near });

@@ -20,10 +20,7 @@ const TOPIC: &[(&str, &[(&str, Unit)])] = &[
     ("delete.retention.ms", &[("log.cleaner.delete.retention.ms", Same)]),
     ("file.delete.delay.ms", &[("log.segment.delete.delay.ms", Same)]),
     ("flush.messages", &[("log.flush.interval.messages", Same)]),
-    (
-        "flush.ms",
-        &[("log.flush.interval.ms", Same), ("log.flush.scheduler.interval.ms", Same)],
-    ),
+    ("flush.ms", &[("log.flush.interval.ms", Same), ("log.flush.scheduler.interval.ms", Same)]),
     ("index.interval.bytes", &[("log.index.interval.bytes", Same)]),
     ("local.retention.bytes", &[("log.local.retention.bytes", Same)]),
     ("local.retention.ms", &[("log.local.retention.ms", Same)]),

@@ -5,6 +5,7 @@ use quorum::controller::ConfigSchema;
 use quorum::record::ConfigResource;
 use quorum::{MetadataImage, MetadataRecord};
 
+use super::table::{broker_config, topic_config};
 use super::*;
 
 fn configs(properties: &[(&str, &str)]) -> Result<Configs, PropertiesError> {
@@ -59,18 +60,43 @@ fn the_first_layer_that_says_something_wins() {
     let table = [
         (vec![], vec![], 604_800_000, Source::Default),
         (vec![("log.retention.hours", "2")], vec![], 7_200_000, Source::StaticBroker),
-        (vec![("log.retention.hours", "2"), ("log.retention.minutes", "3")], vec![], 180_000, Source::StaticBroker),
+        (
+            vec![("log.retention.hours", "2"), ("log.retention.minutes", "3")],
+            vec![],
+            180_000,
+            Source::StaticBroker,
+        ),
         (vec![("log.retention.ms", "-1")], vec![], -1, Source::StaticBroker),
-        (vec![("log.retention.ms", "5")], vec![(all(), "log.retention.ms", "6")], 6, Source::DynamicDefaultBroker),
-        (vec![], vec![(all(), "log.retention.ms", "6"), (one(), "log.retention.ms", "7")], 7, Source::DynamicBroker),
+        (
+            vec![("log.retention.ms", "5")],
+            vec![(all(), "log.retention.ms", "6")],
+            6,
+            Source::DynamicDefaultBroker,
+        ),
+        (
+            vec![],
+            vec![(all(), "log.retention.ms", "6"), (one(), "log.retention.ms", "7")],
+            7,
+            Source::DynamicBroker,
+        ),
         (vec![], vec![(other(), "log.retention.ms", "7")], 604_800_000, Source::Default),
-        (vec![], vec![(one(), "log.retention.ms", "7"), (t(), "retention.ms", "8")], 8, Source::Topic),
+        (
+            vec![],
+            vec![(one(), "log.retention.ms", "7"), (t(), "retention.ms", "8")],
+            8,
+            Source::Topic,
+        ),
     ];
     for (properties, set, want, source) in table {
         let (configs, image) = (configs(&properties).unwrap(), image(&set));
         let topic = image.topic("t").unwrap();
-        assert_eq!(configs.topic_long(&image, topic, "retention.ms"), want, "{properties:?} {set:?}");
-        let (value, entries) = configs.explain_topic(&image, topic, topic_config("retention.ms").unwrap());
+        assert_eq!(
+            configs.topic_long(&image, topic, "retention.ms"),
+            want,
+            "{properties:?} {set:?}"
+        );
+        let (value, entries) =
+            configs.explain_topic(&image, topic, topic_config("retention.ms").unwrap());
         assert_eq!(value, Some(want.to_string()));
         assert_eq!(entries[0].source, source, "{properties:?} {set:?}");
     }
@@ -131,7 +157,9 @@ fn brokers_configs_change_only_where_kafka_lets_them() {
 
 #[test]
 fn a_wrong_properties_file_is_refused_with_every_fault_and_the_nearest_key() {
-    let error = configs(&[("num.partition", "3"), ("log.retention.ms", "x"), ("ssl.key.password", "s")]).unwrap_err();
+    let error =
+        configs(&[("num.partition", "3"), ("log.retention.ms", "x"), ("ssl.key.password", "s")])
+            .unwrap_err();
     let text = error.to_string();
     assert!(text.contains("`num.partition`: did you mean `num.partitions`?"), "{text}");
     assert!(text.contains("`log.retention.ms=x`: Not a number of type LONG"), "{text}");

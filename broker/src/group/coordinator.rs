@@ -12,8 +12,8 @@ use parking_lot::{Mutex, RwLock};
 use protocol::records::{BatchBuilder, Compression};
 use protocol::{EncodeError, ErrorCode, Str};
 use quorum::MetadataImage;
-use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::machine::{Effect, GroupSettings, Now, Persist};
 use super::record::{self, KeyValue};
@@ -32,7 +32,7 @@ pub(crate) trait GroupLog: Send + Sync + Debug {
     ///
     /// # Errors
     /// Kafka's code for why the partition does not take it.
-    fn append(&self, partition: i32, batch: Bytes) -> Result<Appended, ErrorCode>;
+    fn append(&self, partition: i32, batch: Bytes, now_ms: i64) -> Result<Appended, ErrorCode>;
 
     /// Committed batches from an offset on, as many as are convenient; empty at the end. May block.
     ///
@@ -65,12 +65,12 @@ pub(super) struct Inner {
     clock: Arc<dyn Clock>,
     image: Arc<ImageCell>,
     slots: RwLock<HashMap<i32, Arc<Slot>>>,
-    /// Topics of the last image that [`GroupCoordinator::on_image`] saw: who is missing was deleted.
+    /// The image that [`Inner::follow`] saw last: topics that are missing since were deleted.
     last_image: Mutex<Arc<MetadataImage>>,
     next_request: AtomicU64,
     pub(super) timer: Timer,
+    tasks: TaskTracker,
     stop: CancellationToken,
-    runtime: Handle,
 }
 
 /// A partition of `__consumer_offsets` that this broker leads.
@@ -90,19 +90,20 @@ pub(super) enum SlotState {
 }
 
 impl GroupCoordinator {
-    /// A coordinator over the partitions that the image gives to this broker, now and later. Must be called within the
-    /// runtime that its tasks shall run on.
-    pub(crate) fn start(
+    /// A coordinator over the partitions that the image gives to this broker, now and later. It does nothing before
+    /// [`GroupCoordinator::start`].
+    pub(crate) fn new(
         node_id: i32,
         configs: &Configs,
         log: Arc<dyn GroupLog>,
         clock: Arc<dyn Clock>,
         image: Arc<ImageCell>,
+        (tasks, stop): (TaskTracker, CancellationToken),
     ) -> Self {
         let long = |key: &str| configs.static_long(key);
         let at_least_0 = |key: &str| u64::try_from(long(key)).unwrap_or(0);
         let int = |key: &str| i32::try_from(long(key)).unwrap_or(i32::MAX);
-        let inner = Arc::new(Inner {
+        let inner = Inner {
             node_id,
             settings: GroupSettings {
                 initial_rebalance_delay_ms: at_least_0("group.initial.rebalance.delay.ms"),
@@ -119,35 +120,19 @@ impl GroupCoordinator {
             last_image: Mutex::default(),
             next_request: AtomicU64::new(1),
             timer: Timer::default(),
-            stop: CancellationToken::new(),
-            runtime: Handle::current(),
-        });
-        inner.spawn(Arc::clone(&inner).wake_groups());
-        inner.spawn(Arc::clone(&inner).sweep_forever());
-        let coordinator = Self { inner };
-        let image = coordinator.inner.image.load();
-        coordinator.on_image(&image);
-        coordinator
+            tasks,
+            stop,
+        };
+        Self { inner: Arc::new(inner) }
     }
 
-    /// Takes over partitions that this broker leads now, gives up others, forgets offsets of deleted topics. Call it
-    /// after the partitions have their logs; does not block.
-    pub(crate) fn on_image(&self, image: &Arc<MetadataImage>) {
+    /// Begins to load groups and to wake them in time. Call it within the runtime.
+    pub(crate) fn start(&self) {
         let inner = &self.inner;
-        let before = std::mem::replace(&mut *inner.last_image.lock(), Arc::clone(image));
-        inner.follow_leaders(image);
-        let deleted: Vec<Str> = before
-            .topics()
-            .iter()
-            .filter(|old| image.topic(&old.name).is_none_or(|new| new.id != old.id))
-            .map(|old| old.name.clone())
-            .collect();
-        if !deleted.is_empty() {
-            inner.on_every_shard(|inner, slot, shard| {
-                let tombstones = shard.forget_topics(&deleted);
-                inner.write_tombstones(slot.partition, tombstones);
-            });
-        }
+        inner.follow(&inner.image());
+        inner.spawn(Arc::clone(inner).follow_forever());
+        inner.spawn(Arc::clone(inner).wake_groups());
+        inner.spawn(Arc::clone(inner).sweep_forever());
     }
 
     /// Whether no partition is being read.
@@ -157,11 +142,6 @@ impl GroupCoordinator {
             .read()
             .values()
             .all(|slot| !matches!(*slot.state.lock(), SlotState::Loading))
-    }
-
-    /// Ends the coordinator's tasks; requests that wait get no answer.
-    pub(crate) fn stop(&self) {
-        self.inner.stop.cancel();
     }
 }
 
@@ -178,10 +158,10 @@ impl Inner {
         self.image.load()
     }
 
-    /// Runs a task until it ends or the coordinator stops.
+    /// Runs a task until it ends or the broker stops.
     pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         let stop = self.stop.clone();
-        self.runtime.spawn(async move {
+        self.tasks.spawn(async move {
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = task => {}
@@ -189,12 +169,46 @@ impl Inner {
         });
     }
 
+    async fn follow_forever(self: Arc<Self>) {
+        loop {
+            let published = self.image.published();
+            self.follow(&self.image());
+            published.await;
+        }
+    }
+
+    /// Takes over partitions that this broker leads now, gives up others, forgets offsets of deleted topics. Does not
+    /// block on the disk.
+    fn follow(self: &Arc<Self>, image: &Arc<MetadataImage>) {
+        let mut last = self.last_image.lock();
+        if last.offset() >= image.offset() {
+            return;
+        }
+        self.follow_leaders(image);
+        let deleted: Vec<Str> = last
+            .topics()
+            .iter()
+            .filter(|old| image.topic(&old.name).is_none_or(|new| new.id != old.id))
+            .map(|old| old.name.clone())
+            .collect();
+        *last = Arc::clone(image);
+        drop(last);
+        if !deleted.is_empty() {
+            self.on_every_shard(|inner, slot, shard| {
+                let tombstones = shard.forget_topics(&deleted);
+                inner.write_tombstones(slot.partition, tombstones);
+            });
+        }
+    }
+
     /// The slot of a group's partition.
     ///
     /// # Errors
     /// COORDINATOR_NOT_AVAILABLE before there is a topic for offsets, NOT_COORDINATOR when another broker leads.
-    pub(super) fn slot(&self, group_id: &str) -> Result<Arc<Slot>, ErrorCode> {
-        let image = self.image.load();
+    pub(super) fn slot(self: &Arc<Self>, group_id: &str) -> Result<Arc<Slot>, ErrorCode> {
+        let image = self.image();
+        // The task that follows images may be a moment late, and the client that made the topic is here already.
+        self.follow(&image);
         let topic = image.topic(OFFSETS_TOPIC).ok_or(ErrorCode::COORDINATOR_NOT_AVAILABLE)?;
         let count = i32::try_from(topic.partitions.len()).unwrap_or(i32::MAX);
         let partition = partition_for(group_id, count);
@@ -369,7 +383,7 @@ impl Inner {
                 .map_err(|_| ErrorCode::INVALID_REQUEST)?;
         }
         let batch = batch.build().map_err(|_| ErrorCode::UNKNOWN_SERVER_ERROR)?;
-        self.log.append(partition, batch).map_err(coordinator_error)
+        self.log.append(partition, batch, now_ms).map_err(coordinator_error)
     }
 
     /// Writes tombstones that nobody waits for: if they get lost, what they forget is forgotten again.
@@ -387,7 +401,11 @@ impl Inner {
         };
         for chunk in tombstones.chunks(RECORDS_PER_BATCH) {
             if let Err(error) = self.append(partition, chunk) {
-                tracing::warn!(partition, error = error.name(), "cannot write tombstones of offsets");
+                tracing::warn!(
+                    partition,
+                    error = error.name(),
+                    "cannot write tombstones of offsets"
+                );
                 return;
             }
         }

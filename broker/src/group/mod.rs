@@ -7,6 +7,7 @@
 //! | [`shard`] | all groups of one partition of `__consumer_offsets`; replays its records |
 //! | [`record`] | Kafka's record formats in that topic |
 //! | [`coordinator`] | carries out what machines decide: writes, answers, timers |
+//! | [`log`] | the partitions of `__consumer_offsets`, as the coordinator needs them |
 //! | [`load`] | reads a partition at start |
 //! | [`timer`] | wakes groups when a deadline comes |
 //!
@@ -17,6 +18,7 @@
 
 mod coordinator;
 mod load;
+mod log;
 pub(crate) mod machine;
 pub(crate) mod offsets;
 mod operations;
@@ -26,9 +28,9 @@ mod subscription;
 mod timer;
 mod views;
 
-pub(crate) use coordinator::{Appended, GroupCoordinator, GroupLog};
+pub(crate) use coordinator::{GroupCoordinator, GroupLog};
 pub(crate) use operations::{CommitPartition, Committer, FetchedOffset};
-pub(crate) use views::{GroupDescription, GroupListing, MemberDescription};
+pub(crate) use views::{GroupDescription, MemberDescription};
 
 /// Kafka's internal topic that holds groups and offsets.
 pub(crate) const OFFSETS_TOPIC: &str = "__consumer_offsets";
@@ -47,7 +49,8 @@ mod tests {
     /// Values of `Utils.abs(id.hashCode()) % 50`.
     #[test]
     fn partition_is_javas() {
-        let table = [("", 0), ("a", 47), ("my-group", 12), ("console-consumer-12345", 6), ("ž🎉", 13)];
+        let table =
+            [("", 0), ("a", 47), ("my-group", 12), ("console-consumer-12345", 6), ("ž🎉", 13)];
         for (group, want) in table {
             assert_eq!(partition_for(group, 50), want, "{group}");
         }

@@ -62,11 +62,7 @@ impl FetchedOffset {
 
 impl GroupCoordinator {
     /// A member joins. `make` gets the request's id. Waits for the rebalance.
-    pub(crate) async fn join(
-        &self,
-        group_id: &Str,
-        make: impl FnOnce(u64) -> Join,
-    ) -> JoinAnswer {
+    pub(crate) async fn join(&self, group_id: &Str, make: impl FnOnce(u64) -> Join) -> JoinAnswer {
         let inner = &self.inner;
         let join = make(inner.next_request());
         let member_id = join.member_id.clone();
@@ -88,19 +84,13 @@ impl GroupCoordinator {
             Ok(receiver)
         });
         match waiting {
-            Ok(Ok(receiver)) => {
-                receiver.await.unwrap_or_else(|_| fail(ErrorCode::NOT_COORDINATOR))
-            }
+            Ok(Ok(receiver)) => receiver.await.unwrap_or_else(|_| fail(ErrorCode::NOT_COORDINATOR)),
             Ok(Err(error)) | Err(error) => fail(error),
         }
     }
 
     /// A member asks for its assignment. `make` gets the request's id. Waits for the leader's.
-    pub(crate) async fn sync(
-        &self,
-        group_id: &Str,
-        make: impl FnOnce(u64) -> Sync,
-    ) -> SyncAnswer {
+    pub(crate) async fn sync(&self, group_id: &Str, make: impl FnOnce(u64) -> Sync) -> SyncAnswer {
         let inner = &self.inner;
         let sync = make(inner.next_request());
         let waiting = inner.with_shard(group_id, |slot, shard| {
@@ -248,9 +238,8 @@ impl GroupCoordinator {
                 Some(topics) => topics
                     .iter()
                     .map(|(topic, partitions)| {
-                        let get = |p: &i32| {
-                            FetchedOffset::of(*p, offsets.and_then(|o| o.get(topic, *p)))
-                        };
+                        let get =
+                            |p: &i32| FetchedOffset::of(*p, offsets.and_then(|o| o.get(topic, *p)));
                         (topic.clone(), partitions.iter().map(get).collect())
                     })
                     .collect(),

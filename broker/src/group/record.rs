@@ -199,9 +199,15 @@ mod tests {
     #[test]
     fn tombstones_and_foreign_records() {
         let (key, value) = group_tombstone(&"g".into()).unwrap();
-        assert_eq!(decode(&key, value.as_ref(), 0).unwrap(), Entry::Group { group: "g".into(), value: None });
+        assert_eq!(
+            decode(&key, value.as_ref(), 0).unwrap(),
+            Entry::Group { group: "g".into(), value: None }
+        );
         let (key, value) = offset_record(&"g".into(), &"t".into(), 0, None).unwrap();
-        assert!(matches!(decode(&key, value.as_ref(), 0).unwrap(), Entry::Offset { committed: None, .. }));
+        assert!(matches!(
+            decode(&key, value.as_ref(), 0).unwrap(),
+            Entry::Offset { committed: None, .. }
+        ));
         assert_eq!(decode(&Bytes::from_static(b"\0\x05rest"), None, 0).unwrap(), Entry::Other(5));
         for broken in [&b""[..], b"\0", b"\0\x01", b"\0\x01\0\x05g"] {
             assert!(decode(&Bytes::copy_from_slice(broken), None, 0).is_err(), "{broken:?}");

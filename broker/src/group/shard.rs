@@ -178,7 +178,8 @@ impl Replay {
             shard.cells.insert(id, Cell::new(group));
         }
         for (id, offsets) in self.offsets.into_iter().filter(|(_, offsets)| !offsets.is_empty()) {
-            let cell = shard.cells.entry(id.clone()).or_insert_with(|| Cell::new(Group::new(id, now)));
+            let cell =
+                shard.cells.entry(id.clone()).or_insert_with(|| Cell::new(Group::new(id, now)));
             cell.offsets = offsets;
         }
         shard

@@ -60,8 +60,7 @@ impl GroupCoordinator {
                     state: cell.group.state().name(),
                 }));
             });
-        let error =
-            if all { ErrorCode::NONE } else { ErrorCode::COORDINATOR_LOAD_IN_PROGRESS };
+        let error = if all { ErrorCode::NONE } else { ErrorCode::COORDINATOR_LOAD_IN_PROGRESS };
         groups.sort_by(|a, b| a.group_id.cmp(&b.group_id));
         (error, groups)
     }

@@ -108,19 +108,17 @@ impl Partition {
         self.append_batch(&batch, &settings, wait, now_ms)
     }
 
-    /// Appends a batch of the broker's own (a coordinator's), and returns when it is committed.
+    /// Appends a batch of the broker's own (a coordinator's), as under acks=all: `wait` is over when it is committed.
     ///
     /// # Errors
-    /// As for a client's produce with acks=all; KAFKA_STORAGE_ERROR when the disk fails before the commit.
-    pub(crate) async fn append_committed(
+    /// As for a client's produce.
+    pub(crate) fn append_own(
         self: &Arc<Self>,
         batch: &Batch,
+        wait: &Arc<CommitWait>,
         now_ms: i64,
     ) -> Result<Accepted, Refusal> {
-        let wait = CommitWait::new();
-        let accepted = self.append_batch(batch, &self.settings(), Some(&wait), now_ms)?;
-        wait.done().await.map_err(|_| Refusal::of(ErrorCode::KAFKA_STORAGE_ERROR))?;
-        Ok(accepted)
+        self.append_batch(batch, &self.settings(), Some(wait), now_ms)
     }
 
     fn append_batch(
@@ -146,7 +144,12 @@ impl Partition {
                     inner_mut.wait_for(end, wait);
                 }
                 let log_append_time_ms = append_time(settings, timestamp);
-                return Ok(Accepted { base_offset, log_append_time_ms, log_start_offset, records: 0 });
+                return Ok(Accepted {
+                    base_offset,
+                    log_append_time_ms,
+                    log_start_offset,
+                    records: 0,
+                });
             }
             Err(error) => return Err(sequence_refusal(error, log_start_offset)),
         }

@@ -45,15 +45,7 @@ impl PartitionState {
         rules: CommitRules,
         end: OffsetPosition,
     ) -> Self {
-        Self {
-            node_id,
-            assignment,
-            rules,
-            end,
-            durable: end,
-            high_watermark: end,
-            deleted: false,
-        }
+        Self { node_id, assignment, rules, end, durable: end, high_watermark: end, deleted: false }
     }
 
     pub(crate) fn leader_epoch(&self) -> i32 {

@@ -249,7 +249,10 @@ mod tests {
         builder.append(NOW, None, None, &[]).unwrap();
         builder.set_control(true);
         let control = builder.build().unwrap();
-        assert_eq!(check(&control, &TopicSettings::default()).unwrap_err(), ErrorCode::INVALID_RECORD);
+        assert_eq!(
+            check(&control, &TopicSettings::default()).unwrap_err(),
+            ErrorCode::INVALID_RECORD
+        );
         let mut builder = BatchBuilder::new(Compression::None);
         builder.append(NOW, None, None, &[]).unwrap();
         builder.set_transactional(true);

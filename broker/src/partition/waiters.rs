@@ -123,7 +123,8 @@ impl Waiters {
 
     /// The high watermark has reached `offset`.
     pub(super) fn committed(&mut self, offset: i64) -> Wakeups {
-        let mut wakeups = Wakeups { fetches: std::mem::take(&mut self.fetches), ..Wakeups::default() };
+        let mut wakeups =
+            Wakeups { fetches: std::mem::take(&mut self.fetches), ..Wakeups::default() };
         while self.commits.front().is_some_and(|(wanted, _)| *wanted <= offset) {
             wakeups.commits.extend(self.commits.pop_front().map(|(_, wait)| wait));
         }

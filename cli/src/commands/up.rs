@@ -11,19 +11,19 @@ use crate::up::{self, UpConfig};
 
 const EXAMPLES: &str = "\
 Examples:
-  vltava up -f examples/wordcount             run a pipeline, keep going, follow edits of the files
-  vltava up -f examples/wordcount --once      stop with exit code 0 when all input is counted and written
-  vltava up -f topics.yaml -f app.yaml        only these files
-  vltava up --ephemeral                       an empty platform that forgets everything at the end
+  vltava up -f examples/wordcount          run a pipeline, keep going, follow edits of the files
+  vltava up -f examples/wordcount --once   end when all input is counted and written
+  vltava up -f topics.yaml -f app.yaml     only these files
+  vltava up --ephemeral                    an empty platform that forgets everything at the end
 
-The files hold objects of vltava.dev/v1alpha1 (Cluster, Topic, Connect, Connector, StreamsApp), the same that
-kubectl applies to a Kubernetes cluster with the operator. Relative paths in file connectors start at the folder
-of the file that names them.
+The files hold objects of vltava.dev/v1alpha1 (Cluster, Topic, Connect, Connector, StreamsApp), the \
+same that kubectl applies to a Kubernetes cluster with the operator. Relative paths in file \
+connectors start at the folder of the YAML file that names them.
 
 Ctrl-C stops cleanly; the next start goes on where this one stopped.
 
-Exit codes: 0 stopped by a signal, or (--once) all done; 1 something failed, or (--once) an object was refused;
-2 wrong usage.";
+Exit codes: 0 stopped by a signal, or all done (--once); 1 something failed, or an object was \
+refused (--once); 2 wrong usage.";
 
 /// Run a whole platform on this machine from YAML files
 #[derive(Debug, Args)]

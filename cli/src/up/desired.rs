@@ -71,7 +71,7 @@ impl Desired {
             match names.cluster(&connect.spec.cluster_ref.name, place) {
                 Ok(()) => desired.connect = Some(connect),
                 Err(refusal) => {
-                    desired.refuse(ObjectKey::new(Kind::Connect, connect.name), refusal)
+                    desired.refuse(ObjectKey::new(Kind::Connect, connect.name), refusal);
                 }
             }
         }

@@ -2,8 +2,10 @@
 
 use crate::config::def::ConfigDef;
 use crate::config::def::Kind::{Boolean, Double, Int, List, Long, Text};
-use crate::config::def::Update::{ClusterWide};
-use crate::config::def::Valid::{Any, AtLeast, Between, GzipLevel, ListOf, OneOf, Range, ThrottledReplicas};
+use crate::config::def::Update::ClusterWide;
+use crate::config::def::Valid::{
+    Any, AtLeast, Between, GzipLevel, ListOf, OneOf, Range, ThrottledReplicas,
+};
 
 #[rustfmt::skip]
 pub(super) const CONFIGS: &[ConfigDef] = &[

@@ -133,13 +133,7 @@ impl Group {
                 .any(|(name, _)| self.members.values().all(|member| member.supports(name)))
     }
 
-    fn join_new(
-        &mut self,
-        join: Join,
-        settings: &GroupSettings,
-        now: Now,
-        out: &mut Vec<Effect>,
-    ) {
+    fn join_new(&mut self, join: Join, settings: &GroupSettings, now: Now, out: &mut Vec<Effect>) {
         let id = join.fresh_member_id.clone();
         let present = join.instance_id.as_ref().and_then(|i| self.static_members.get(i)).cloned();
         if let Some(old) = present {

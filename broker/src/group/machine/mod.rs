@@ -30,7 +30,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use bytes::Bytes;
 use protocol::{ErrorCode, Str};
 
-pub(crate) use join::{Join, JoinAnswer, JoinMember};
+pub(crate) use join::{Join, JoinAnswer};
 pub(crate) use leave::Leaving;
 pub(crate) use member::Member;
 pub(crate) use sync::{Sync, SyncAnswer};
@@ -273,7 +273,11 @@ impl Group {
                 Some(_) => {}
             }
         }
-        if self.members.contains_key(member_id) { Ok(()) } else { Err(ErrorCode::UNKNOWN_MEMBER_ID) }
+        if self.members.contains_key(member_id) {
+            Ok(())
+        } else {
+            Err(ErrorCode::UNKNOWN_MEMBER_ID)
+        }
     }
 }
 

@@ -78,7 +78,8 @@ impl Group {
         if sync.generation != self.generation {
             return Err(ErrorCode::ILLEGAL_GENERATION);
         }
-        let differs = |given: &Option<Str>, present: &Option<Str>| given.is_some() && given != present;
+        let differs =
+            |given: &Option<Str>, present: &Option<Str>| given.is_some() && given != present;
         if differs(&sync.protocol_type, &self.protocol_type)
             || differs(&sync.protocol_name, &self.protocol_name)
         {
@@ -167,7 +168,11 @@ impl Group {
             error: ErrorCode::NONE,
             protocol_type: self.protocol_type.clone(),
             protocol_name: self.protocol_name.clone(),
-            assignment: self.members.get(member_id).map(|m| m.assignment.clone()).unwrap_or_default(),
+            assignment: self
+                .members
+                .get(member_id)
+                .map(|m| m.assignment.clone())
+                .unwrap_or_default(),
         }
     }
 
