@@ -97,11 +97,7 @@ impl Serde {
                 [1] => Value::Bool(true),
                 [other] => return Err(SerdeError::Boolean(*other)),
                 other => {
-                    return Err(SerdeError::Length {
-                        serde: self,
-                        length: other.len(),
-                        wanted: 1,
-                    });
+                    return Err(SerdeError::Length { serde: self, length: other.len(), wanted: 1 });
                 }
             },
             Serde::Json => {
@@ -132,9 +128,9 @@ impl Serde {
             (Serde::Boolean, Value::Bool(value)) => {
                 Bytes::from_static(if *value { &[1] } else { &[0] })
             }
-            (Serde::Json, value) => Bytes::from(
-                serde_json::to_vec(value).map_err(|e| SerdeError::Json(e.to_string()))?,
-            ),
+            (Serde::Json, value) => {
+                Bytes::from(serde_json::to_vec(value).map_err(|e| SerdeError::Json(e.to_string()))?)
+            }
             (Serde::Bytes, Value::Bytes(bytes)) => bytes.clone(),
             (serde, value) => return Err(SerdeError::Type { serde, found: value.type_of() }),
         };

@@ -127,12 +127,7 @@ pub(super) fn substring(args: Args<'_, '_>, _: Option<&Regex>) -> Result<Value> 
             ))
         };
         let position = usize::try_from(position).map_err(|_| error())?;
-        whole
-            .char_indices()
-            .map(|(i, _)| i)
-            .chain([whole.len()])
-            .nth(position)
-            .ok_or_else(error)
+        whole.char_indices().map(|(i, _)| i).chain([whole.len()]).nth(position).ok_or_else(error)
     };
     let from = at(int(args, 1)?)?;
     let to = if args.len() > 2 { at(int(args, 2)?)? } else { whole.len() };

@@ -17,13 +17,8 @@ const MAX_PATTERN_BYTES: usize = 1024 * 1024;
 type Checked = Result<(Op, Type), Problem>;
 
 pub(super) fn check(parsed: &Parsed, scope: &Scope) -> Checked {
-    let mut checker = Checker {
-        info: &parsed.info,
-        source: &parsed.source,
-        scope,
-        locals: Vec::new(),
-        depth: 0,
-    };
+    let mut checker =
+        Checker { info: &parsed.info, source: &parsed.source, scope, locals: Vec::new(), depth: 0 };
     checker.check(&parsed.root)
 }
 
@@ -71,14 +66,18 @@ impl Checker<'_> {
                 for item in &list.elements {
                     let (op, ty) = self.check(item)?;
                     ops.push(op);
-                    element = Some(element.map_or(ty.clone(), |t| t.join(&ty).unwrap_or(Type::Dyn)));
+                    element =
+                        Some(element.map_or(ty.clone(), |t| t.join(&ty).unwrap_or(Type::Dyn)));
                 }
                 Ok((Op::List(ops.into()), Type::list(element.unwrap_or(Type::Dyn))))
             }
             Expr::Map(map) => self.map(map),
             Expr::Struct(object) => Err(self.problem(
                 expr,
-                format!("there is no message type `{}`: write a map, {{'field': …}}", object.type_name),
+                format!(
+                    "there is no message type `{}`: write a map, {{'field': …}}",
+                    object.type_name
+                ),
             )),
             Expr::Comprehension(_) | Expr::Unspecified => {
                 Err(self.problem(expr, "this part of the expression is not supported"))
@@ -117,7 +116,8 @@ impl Checker<'_> {
             _ => closest(name, known.iter().copied())
                 .map_or(String::new(), |near| format!("; did you mean `{near}`?")),
         };
-        let text = format!("there is no variable `{name}` here, there are {}{hint}", known.join(", "));
+        let text =
+            format!("there is no variable `{name}` here, there are {}{hint}", known.join(", "));
         Err(self.problem(expr, text))
     }
 
@@ -136,13 +136,14 @@ impl Checker<'_> {
                 let hint = if FUNCTIONS.iter().any(|f| f.name == field) {
                     format!("`{field}` is a function: write {what}.{field}()")
                 } else if *other == Type::String {
-                    format!(
-                        "declare the topic's type as json, or use parseJson({what}).{field}"
-                    )
+                    format!("declare the topic's type as json, or use parseJson({what}).{field}")
                 } else {
                     "only a map and json have fields".to_owned()
                 };
-                Err(self.problem(at, format!("{what} is {other} here and has no field `{field}`: {hint}")))
+                Err(self.problem(
+                    at,
+                    format!("{what} is {other} here and has no field `{field}`: {hint}"),
+                ))
             }
         }
     }
@@ -157,7 +158,9 @@ impl Checker<'_> {
                 let shown = show(&entry.key.expr);
                 return Err(self.problem(
                     &entry.key,
-                    format!("{shown} is {key_type} and a map's keys are strings: use string({shown})"),
+                    format!(
+                        "{shown} is {key_type} and a map's keys are strings: use string({shown})"
+                    ),
                 ));
             }
             let (op, ty) = self.check(&entry.value)?;
@@ -335,7 +338,9 @@ impl Checker<'_> {
                 };
                 return Err(self.problem(
                     expr,
-                    format!("{shown} is {other} here; only lists, maps and json take an index{hint}"),
+                    format!(
+                        "{shown} is {other} here; only lists, maps and json take an index{hint}"
+                    ),
                 ));
             }
         };
@@ -398,7 +403,9 @@ impl Checker<'_> {
                 let shown = show(&range.expr);
                 return Err(self.problem(
                     range,
-                    format!("{shown} is {other} here and has no elements: a list or a map is needed"),
+                    format!(
+                        "{shown} is {other} here and has no elements: a list or a map is needed"
+                    ),
                 ));
             }
         };
@@ -439,9 +446,9 @@ impl Checker<'_> {
         }
         let args: Vec<&IdedExpr> = call.target.as_deref().into_iter().chain(&call.args).collect();
         let style = if call.target.is_some() { Style::Method } else { Style::Global };
-        let found = named.iter().find(|f| {
-            f.params.len() == args.len() && (f.style == style || f.style == Style::Both)
-        });
+        let found = named
+            .iter()
+            .find(|f| f.params.len() == args.len() && (f.style == style || f.style == Style::Both));
         let Some(function) = found else {
             let usages: Vec<&str> = named.iter().map(|f| f.usage).collect();
             return Err(self.problem(expr, format!("write {}", usages.join(" or "))));

@@ -38,7 +38,10 @@ pub(super) enum Op {
     Not(Box<Op>),
     Negate(Box<Op>),
     Arithmetic(Arithmetic, Box<(Op, Op)>),
-    Equal { negated: bool, sides: Box<(Op, Op)> },
+    Equal {
+        negated: bool,
+        sides: Box<(Op, Op)>,
+    },
     Compare(Compare, Box<(Op, Op)>),
     And(Box<(Op, Op)>),
     Or(Box<(Op, Op)>),
@@ -49,8 +52,15 @@ pub(super) enum Op {
     Has(Box<Op>, Str),
     List(Box<[Op]>),
     Map(Box<[(Op, Op)]>),
-    Call { run: Run, args: Box<[Op]>, pattern: Option<Box<Regex>> },
-    Loop { kind: Loop, parts: Box<LoopParts> },
+    Call {
+        run: Run,
+        args: Box<[Op]>,
+        pattern: Option<Box<Regex>>,
+    },
+    Loop {
+        kind: Loop,
+        parts: Box<LoopParts>,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -358,13 +368,11 @@ fn field<'v>(value: &'v Value, name: &Str) -> Result<&'v Value> {
 
 fn index(value: &Value, at: &Value) -> Result<Value> {
     match (value, at) {
-        (Value::List(elements), Value::Int(i)) => usize::try_from(*i)
-            .ok()
-            .and_then(|i| elements.get(i))
-            .cloned()
-            .ok_or_else(|| {
+        (Value::List(elements), Value::Int(i)) => {
+            usize::try_from(*i).ok().and_then(|i| elements.get(i)).cloned().ok_or_else(|| {
                 EvalError::new(format!("index {i} is out of a list of {}", elements.len()))
-            }),
+            })
+        }
         (Value::Map(_), Value::String(name)) => field(value, name).cloned(),
         (value, at) => {
             Err(EvalError::new(format!("{}[{}] is not possible", value.type_of(), at.type_of())))

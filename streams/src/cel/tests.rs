@@ -39,10 +39,7 @@ fn strings(texts: &[&str]) -> Value {
 #[test]
 fn word_count_splits_unicode_text() {
     let split = r"value.lower().split(r'\W+')";
-    assert_eq!(
-        eval(split, "Hello Kafka Streams"),
-        Ok(strings(&["hello", "kafka", "streams"]))
-    );
+    assert_eq!(eval(split, "Hello Kafka Streams"), Ok(strings(&["hello", "kafka", "streams"])));
     assert_eq!(
         eval(split, "И теперь пошли русские слова"),
         Ok(strings(&["и", "теперь", "пошли", "русские", "слова"]))
@@ -160,9 +157,18 @@ fn what_cannot_work_is_refused_before_it_starts() {
     let cases: &[(&str, &str)] = &[
         ("value + 1", "1:1: value is string here; `value + 1` needs int: use int(value) + 1"),
         ("1 + value", "1:5: value is string here; `1 + value` needs int: use 1 + int(value)"),
-        ("'n=' + offset", "1:8: offset is int here; `'n=' + offset` needs string: use 'n=' + string(offset)"),
-        ("value + offset", "1:9: offset is int here; `value + offset` needs string: use value + string(offset)"),
-        ("1.5 * offset", "1:7: offset is int here; `1.5 * offset` needs double: use 1.5 * double(offset)"),
+        (
+            "'n=' + offset",
+            "1:8: offset is int here; `'n=' + offset` needs string: use 'n=' + string(offset)",
+        ),
+        (
+            "value + offset",
+            "1:9: offset is int here; `value + offset` needs string: use value + string(offset)",
+        ),
+        (
+            "1.5 * offset",
+            "1:7: offset is int here; `1.5 * offset` needs double: use 1.5 * double(offset)",
+        ),
         ("value * 2", "value is string here; `value * 2` needs a number: use int(value)"),
         ("1.5 % 2.0", "1.5 is double here; `1.5 % 2.0` needs int: use int(1.5)"),
         ("-value", "value is string here; `-value` needs a number: use int(value)"),
@@ -172,9 +178,15 @@ fn what_cannot_work_is_refused_before_it_starts() {
         ("value == [1]", "use value == toJson([1])"),
         ("value == {'a': [1]}.a", "needs string: use value == toJson"),
         ("true == [1]", "they are never equal"),
-        ("vlaue", "there is no variable `vlaue` here, there are key, value, timestamp, headers, topic, partition, offset; did you mean `value`?"),
+        (
+            "vlaue",
+            "there is no variable `vlaue` here, there are key, value, timestamp, headers, topic, partition, offset; did you mean `value`?",
+        ),
         ("agg + 1", "`agg` is known only in aggregate's and reduce's expressions"),
-        ("value.lowerr()", "there is no function `lowerr`; did you mean `lower`, as in text.lower()?"),
+        (
+            "value.lowerr()",
+            "there is no function `lowerr`; did you mean `lower`, as in text.lower()?",
+        ),
         ("timestamp('x')", "there is no function `timestamp`"),
         ("lower(value)", "write text.lower()"),
         ("value.int()", "write int(x)"),
@@ -184,8 +196,14 @@ fn what_cannot_work_is_refused_before_it_starts() {
         ("value.split(key)", "key must be a literal regular expression"),
         ("value.split('(')", "the regular expression is not valid"),
         ("value.contains(1)", "1 is int here; `value.contains(1)` needs string: use string(1)"),
-        ("value ? 1 : 2", "value is string here and a condition is needed: compare it, for instance value != ''"),
-        ("true ? 1 : 'a'", "the two sides of `?` have different types, 1 is int and 'a' is string: use int('a')"),
+        (
+            "value ? 1 : 2",
+            "value is string here and a condition is needed: compare it, for instance value != ''",
+        ),
+        (
+            "true ? 1 : 'a'",
+            "the two sides of `?` have different types, 1 is int and 'a' is string: use int('a')",
+        ),
         ("value && true", "a condition is needed"),
         ("value[0]", "only lists, maps and json take an index: use value.substring(…)"),
         ("['a']['b']", "'b' is string here; `['a']['b']` needs int"),
@@ -271,9 +289,9 @@ fn types_are_known_before_the_first_record() {
 fn whatever_is_written_is_compiled_or_refused() {
     use proptest::prelude::*;
     let piece = prop::sample::select(vec![
-        "value", "key", "1", "'a'", "+", "-", "(", ")", "[", "]", "{", "}", ".", ",", "?", ":", "map",
-        "x", " ", "&&", "==", "!", "in", "r'\\W'", "split", "lower()", "\u{17e}", "\\", "'", "\"", "0x",
-        "1e9", "null",
+        "value", "key", "1", "'a'", "+", "-", "(", ")", "[", "]", "{", "}", ".", ",", "?", ":",
+        "map", "x", " ", "&&", "==", "!", "in", "r'\\W'", "split", "lower()", "\u{17e}", "\\", "'",
+        "\"", "0x", "1e9", "null",
     ]);
     let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig::with_cases(300));
     runner
