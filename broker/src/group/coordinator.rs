@@ -314,12 +314,12 @@ impl Inner {
                 // A client that has gone does not want its answer.
                 Effect::Joined(request, answer) => {
                     if let Some(Waiter::Join(sender)) = shard.waiting.remove(&request) {
-                        drop(sender.send(answer));
+                        let _gone = sender.send(answer);
                     }
                 }
                 Effect::Synced(request, answer) => {
                     if let Some(Waiter::Sync(sender)) = shard.waiting.remove(&request) {
-                        drop(sender.send(answer));
+                        let _gone = sender.send(answer);
                     }
                 }
                 Effect::Persist(persist) => {
