@@ -22,6 +22,7 @@ mod codec;
 mod error_code;
 pub mod frame;
 #[doc(hidden)]
+#[rustfmt::skip]
 pub mod generated;
 mod message;
 pub mod records;

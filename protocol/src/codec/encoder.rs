@@ -135,9 +135,9 @@ impl Encoder {
     fn len_i32(&mut self, what: &'static str, len: usize, compact: bool) -> Result<()> {
         let Ok(short) = i32::try_from(len) else { return Err(EncodeError::TooLong { what, len }) };
         if compact {
-            self.uvarint(short as u32 + 1)
+            self.uvarint(short as u32 + 1);
         } else {
-            self.i32(short)
+            self.i32(short);
         }
         Ok(())
     }
@@ -161,9 +161,9 @@ impl Encoder {
             return Err(EncodeError::TooLong { what: "string", len: text.len() });
         };
         if compact {
-            self.uvarint(len as u32 + 1)
+            self.uvarint(len as u32 + 1);
         } else {
-            self.i16(len)
+            self.i16(len);
         }
         self.buffer.extend_from_slice(text.as_bytes());
         Ok(())

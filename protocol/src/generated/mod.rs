@@ -476,6 +476,7 @@ pub mod write_txn_markers_request;
 #[rustfmt::skip]
 pub mod write_txn_markers_response;
 
+pub use api_key::ApiKey;
 pub use add_offsets_to_txn_request::AddOffsetsToTxnRequest;
 pub use add_offsets_to_txn_response::AddOffsetsToTxnResponse;
 pub use add_partitions_to_txn_request::AddPartitionsToTxnRequest;
@@ -498,7 +499,6 @@ pub use alter_share_group_offsets_request::AlterShareGroupOffsetsRequest;
 pub use alter_share_group_offsets_response::AlterShareGroupOffsetsResponse;
 pub use alter_user_scram_credentials_request::AlterUserScramCredentialsRequest;
 pub use alter_user_scram_credentials_response::AlterUserScramCredentialsResponse;
-pub use api_key::ApiKey;
 pub use api_versions_request::ApiVersionsRequest;
 pub use api_versions_response::ApiVersionsResponse;
 pub use assign_replicas_to_dirs_request::AssignReplicasToDirsRequest;
