@@ -1,10 +1,8 @@
 //! Kafka's performance tools as the client of both brokers.
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
 
@@ -28,9 +26,6 @@ pub(crate) struct Cost {
     /// 99th percentile of the producer's latency in milliseconds, as the tool prints it.
     pub(crate) p99_ms: Option<f64>,
 }
-
-/// How long a broker may take to answer for the first time.
-const START_TIMEOUT: Duration = Duration::from_secs(60);
 
 impl Tools {
     pub(crate) fn new(lib: &Path) -> Result<Self> {
@@ -64,37 +59,6 @@ impl Tools {
 
 fn words(text: &str) -> Vec<String> {
     text.split_whitespace().map(str::to_owned).collect()
-}
-
-/// Seconds from the start of the process to its first answer on the Kafka port, then proves with a
-/// record that it acknowledges.
-pub(crate) fn first_acknowledged(server: &mut Server, tools: &Tools) -> Result<f64> {
-    let seconds = loop {
-        server.check_alive()?;
-        if answers_api_versions(&server.bootstrap) {
-            break server.started.elapsed().as_secs_f64();
-        }
-        ensure!(server.started.elapsed() < START_TIMEOUT, "no answer within {START_TIMEOUT:?}");
-        std::thread::sleep(Duration::from_millis(1));
-    };
-    tools.create_topic(server, "first", 1)?;
-    let arguments = format!(
-        "--topic first --num-records 1 --record-size 10 --throughput -1 --bootstrap-server {} \
-         --command-property acks=all",
-        server.bootstrap
-    );
-    tools.run("org.apache.kafka.tools.ProducerPerformance", &words(&arguments))?;
-    Ok(seconds)
-}
-
-/// One ApiVersions v0 request; true when any response comes.
-fn answers_api_versions(bootstrap: &str) -> bool {
-    // length 10, api key 18, version 0, correlation id 1, client id null
-    const REQUEST: [u8; 14] = [0, 0, 0, 10, 0, 18, 0, 0, 0, 0, 0, 1, 0xff, 0xff];
-    let Ok(mut stream) = TcpStream::connect(bootstrap) else { return false };
-    stream.set_read_timeout(Some(Duration::from_secs(1))).ok();
-    let mut length = [0; 4];
-    stream.write_all(&REQUEST).is_ok() && stream.read_exact(&mut length).is_ok()
 }
 
 /// Runs one row against a broker that is already warm.

@@ -38,16 +38,19 @@ impl Subject for Kafka {
         std::fs::create_dir_all(folder)?;
         let (port, controller) = (free_port()?, free_port()?);
         let config: PathBuf = folder.join("server.properties");
-        std::fs::write(&config, format!(
-            "process.roles=broker,controller\nnode.id=1\n\
+        std::fs::write(
+            &config,
+            format!(
+                "process.roles=broker,controller\nnode.id=1\n\
              controller.quorum.bootstrap.servers=127.0.0.1:{controller}\n\
              listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}\n\
              advertised.listeners=PLAINTEXT://127.0.0.1:{port}\n\
              controller.listener.names=CONTROLLER\n\
              log.dirs={}\noffsets.topic.replication.factor=1\n\
              transaction.state.log.replication.factor=1\ntransaction.state.log.min.isr=1\n",
-            folder.join("data").display()
-        ))?;
+                folder.join("data").display()
+            ),
+        )?;
         let log = std::fs::File::create(folder.join("kafka.out"))?;
         let formatted = self
             .java(&[])
@@ -60,8 +63,13 @@ impl Subject for Kafka {
         ensure!(formatted.success(), "Kafka's format step failed: {formatted}");
         // The flags of Kafka's own start script.
         let mut command = self.java(&[
-            "-Xmx1G", "-Xms1G", "-server", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20",
-            "-XX:InitiatingHeapOccupancyPercent=35", "-XX:+ExplicitGCInvokesConcurrent",
+            "-Xmx1G",
+            "-Xms1G",
+            "-server",
+            "-XX:+UseG1GC",
+            "-XX:MaxGCPauseMillis=20",
+            "-XX:InitiatingHeapOccupancyPercent=35",
+            "-XX:+ExplicitGCInvokesConcurrent",
         ]);
         command.arg("kafka.Kafka").arg(&config).stdout(log.try_clone()?).stderr(log);
         Server::spawn(command, port)

@@ -10,12 +10,14 @@
 //! | `rows` | what is measured, with all settings |
 //! | `server` | a broker process under test: start, first answer, CPU, memory, stop |
 //! | `kafka`, `vltava` | how each of the two is started |
+//! | `first` | the first acknowledged record |
 //! | `driver` | Kafka's performance tools as the client |
 //! | `stats` | medians, spreads, ratios pair by pair |
 //! | `report` | the Markdown that goes into `docs/performance.md` |
 #![allow(clippy::print_stdout)] // a command line tool
 
 mod driver;
+mod first;
 mod kafka;
 mod report;
 mod rows;
@@ -77,12 +79,15 @@ fn main() -> Result<()> {
             let folder = work.path().join(format!("{}-{run}", subject.name()));
             eprintln!("run {} of {}: {}", run + 1, options.runs, subject.name());
             let mut server = subject.start(&folder)?;
-            let start = driver::first_acknowledged(&mut server, &tools)?;
+            let start = first::acknowledged(&mut server)?;
             results.start(index, start, server.rss_bytes()?);
             for (number, row) in rows.iter().enumerate() {
                 let cost = driver::run(row, &server, &tools)
                     .with_context(|| format!("row '{}' on {}", row.name, subject.name()))?;
-                eprintln!("  {}: {:.3} CPU s, {:.3} s", row.name, cost.cpu_seconds, cost.wall_seconds);
+                eprintln!(
+                    "  {}: {:.3} CPU s, {:.3} s",
+                    row.name, cost.cpu_seconds, cost.wall_seconds
+                );
                 results.row(number, index, cost);
             }
             results.end(index, server.rss_bytes()?);

@@ -85,7 +85,7 @@ pub(crate) fn markdown(results: &Results, rows: &[Row], image_size: &Option<Stri
     let _ = writeln!(
         text,
         "\n## Start and memory\n\n| | Vltava | Apache Kafka 4.3.1 |\n|---|---|---|\n\
-         | start to first answer | {} | {} |\n| RSS after start | {} | {} |\n| RSS after all rows | {} | {} |",
+         | start to first acknowledged record | {} | {} |\n| RSS after start | {} | {} |\n| RSS after all rows | {} | {} |",
         figure(&results.start_seconds[0], 1000.0, 0, " ms"),
         figure(&results.start_seconds[1], 1000.0, 0, " ms"),
         figure(&results.idle_rss[0], 1.0 / MIB, 1, " MiB"),

@@ -36,19 +36,49 @@ pub(crate) fn all() -> Vec<Row> {
     };
     vec![
         // Bytes copied and checksummed dominate.
-        produce("1 KiB, batch 64 KiB, linger 5 ms", "kib-64k", 1_500_000, 1024,
-            &["acks=all", "batch.size=65536", "linger.ms=5"], -1),
+        produce(
+            "1 KiB, batch 64 KiB, linger 5 ms",
+            "kib-64k",
+            1_500_000,
+            1024,
+            &["acks=all", "batch.size=65536", "linger.ms=5"],
+            -1,
+        ),
         // The cost of a request and of an append dominates.
-        produce("1 KiB, batch 16 KiB", "kib-16k", 1_000_000, 1024,
-            &["acks=all", "batch.size=16384", "linger.ms=0"], -1),
+        produce(
+            "1 KiB, batch 16 KiB",
+            "kib-16k",
+            1_000_000,
+            1024,
+            &["acks=all", "batch.size=16384", "linger.ms=0"],
+            -1,
+        ),
         // Nothing that costs a record may be done at all.
-        produce("100 B, batch 64 KiB", "small", 8_000_000, 100,
-            &["acks=all", "batch.size=65536", "linger.ms=5"], -1),
-        produce("1 KiB lz4", "kib-lz4", 1_000_000, 1024,
-            &["acks=all", "batch.size=65536", "linger.ms=5", "compression.type=lz4"], -1),
+        produce(
+            "100 B, batch 64 KiB",
+            "small",
+            8_000_000,
+            100,
+            &["acks=all", "batch.size=65536", "linger.ms=5"],
+            -1,
+        ),
+        produce(
+            "1 KiB lz4",
+            "kib-lz4",
+            1_000_000,
+            1024,
+            &["acks=all", "batch.size=65536", "linger.ms=5", "compression.type=lz4"],
+            -1,
+        ),
         // Wake-ups and system calls of a request.
-        produce("2,000 single-record requests a second", "single", 30_000, 1024,
-            &["acks=all", "batch.size=1", "linger.ms=0"], 2_000),
+        produce(
+            "2,000 single-record requests a second",
+            "single",
+            30_000,
+            1024,
+            &["acks=all", "batch.size=1", "linger.ms=0"],
+            2_000,
+        ),
         Row {
             name: "consume 1 KiB",
             topic: "kib-64k",

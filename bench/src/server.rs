@@ -37,7 +37,8 @@ impl Server {
     /// CPU seconds, user and system, that the process has used up to now (`/proc/PID/stat`).
     pub(crate) fn cpu_seconds(&self) -> Result<f64> {
         let path = format!("/proc/{}/stat", self.child.id());
-        let stat = std::fs::read_to_string(&path).with_context(|| format!("failed to read {path}"))?;
+        let stat =
+            std::fs::read_to_string(&path).with_context(|| format!("failed to read {path}"))?;
         // The command's name may hold spaces; the fields that count follow its closing parenthesis.
         let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or("").split_whitespace().collect();
         let ticks = |index: usize| -> Result<f64> {
@@ -50,8 +51,10 @@ impl Server {
     /// Resident memory now, in bytes.
     pub(crate) fn rss_bytes(&self) -> Result<u64> {
         let path = format!("/proc/{}/status", self.child.id());
-        let status = std::fs::read_to_string(&path).with_context(|| format!("failed to read {path}"))?;
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).context("no VmRSS line")?;
+        let status =
+            std::fs::read_to_string(&path).with_context(|| format!("failed to read {path}"))?;
+        let line =
+            status.lines().find(|line| line.starts_with("VmRSS:")).context("no VmRSS line")?;
         let kib: u64 = line.split_whitespace().nth(1).context("no figure in VmRSS")?.parse()?;
         Ok(kib * 1024)
     }

@@ -16,7 +16,11 @@ pub(crate) struct Vltava {
 
 impl Vltava {
     pub(crate) fn new(binary: &Path) -> Result<Self> {
-        ensure!(binary.is_file(), "{} is missing: `cargo build --release -p vltava`", binary.display());
+        ensure!(
+            binary.is_file(),
+            "{} is missing: `cargo build --release -p vltava`",
+            binary.display()
+        );
         Ok(Self { binary: binary.to_path_buf() })
     }
 }

@@ -1,1 +1,20 @@
-//! The `e2e` crate.
+//! End-to-end tests: the `vltava` binary as it is shipped, run as users run it, judged from outside.
+//!
+//! The tests lie in `tests/<stage>`, one folder a stage of `cargo xtask test`, one file a promise. Each
+//! stage is a feature of this crate, so that a plain `cargo test` passes on a machine that has neither a
+//! cluster nor other people's clients. This library is what they share:
+//!
+//! - [`process`]: running programs to their end, with a deadline;
+//! - [`vltava`]: the binary under test, as a command and as a server that is ended with the test;
+//! - [`wait`]: waiting for something that takes its time;
+//! - [`text`]: book-sized texts, and word counts by `tr`, `sort` and `uniq`;
+//! - [`kubectl`]: a namespace of a real cluster.
+//!
+//! `cluster/` holds the scripts that make that cluster. This crate must not depend on any other crate of
+//! the workspace: what it sees is what a user sees.
+
+pub mod kubectl;
+pub mod process;
+pub mod text;
+pub mod vltava;
+pub mod wait;

@@ -1,11 +1,29 @@
-//! Development tasks: `cargo xtask --help`.
+//! `cargo xtask …`: everything the project does to itself. One module a command; what several need
+//! lies in [`workspace`], [`process`], [`packages`] and [`tools`].
+//!
+//! Nothing is installed into the clone: tools, images and the Kubernetes binaries are kept by content
+//! under [`workspace::cache_dir`], so that a second run is quick and a new clone starts warm.
+#![allow(clippy::print_stdout)] // a command line tool prints
 
+mod bench;
+mod cluster;
 mod codegen;
+mod crds;
+mod dist;
+mod docs;
+mod generated;
+mod packages;
+mod peers;
+mod process;
+mod test;
+mod tools;
+mod workspace;
 
+use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 #[derive(Debug, Parser)]
-#[command(name = "cargo xtask", about = "Development tasks of this repository")]
+#[command(name = "cargo xtask", about = "Builds, generates, checks and tests Vltava")]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -13,16 +31,33 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Generate the Kafka messages of `protocol/src/generated` out of `protocol/schemas`
-    Codegen {
-        /// Only say whether the committed files are up to date
-        #[arg(long)]
-        check: bool,
-    },
+    /// Generate Kafka's messages in `protocol/src/generated` out of `protocol/schemas`
+    Codegen(generated::Args),
+    /// Write all generated files anew (or, with --check, say which ones are out of date)
+    Generate(generated::Args),
+    /// Write the custom resource definitions in crds/
+    Crds(generated::Args),
+    /// Write the reference pages in docs/reference
+    Docs(generated::Args),
+    /// Measure against Apache Kafka, side by side, into docs/performance.md
+    Bench(bench::Args),
+    /// A Kubernetes cluster of three nodes on this machine, as the end-to-end tests use it
+    #[command(subcommand)]
+    Cluster(cluster::Command),
+    /// Install what is needed and run every test, stage by stage
+    Test(test::Args),
+    /// The same as `test`: what continuous integration runs
+    Ci(test::Args),
 }
 
-fn main() -> anyhow::Result<()> {
+fn main() -> Result<()> {
     match Cli::parse().command {
-        Command::Codegen { check } => codegen::run(check),
+        Command::Codegen(args) => codegen::run(args.check),
+        Command::Generate(args) => generated::run(&args),
+        Command::Crds(args) => crds::run(args.check),
+        Command::Docs(args) => docs::run(args.check),
+        Command::Bench(args) => bench::run_bench(&args),
+        Command::Cluster(command) => cluster::run(&command),
+        Command::Test(args) | Command::Ci(args) => test::run(&args),
     }
 }

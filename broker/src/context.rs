@@ -1,0 +1,103 @@
+//! What every handler may use.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use parking_lot::RwLock;
+use protocol::Str;
+use quorum::MetadataImage;
+use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
+
+use crate::broker_config::BrokerConfig;
+use crate::config::Configs;
+use crate::controller::ControllerHandle;
+use crate::group::GroupCoordinator;
+use crate::metrics::Metrics;
+use crate::partition::Partitions;
+
+/// A broker's parts. Handlers share it; each part locks for itself, and none is held while another is taken.
+#[derive(Debug)]
+pub struct Broker {
+    pub(crate) config: BrokerConfig,
+    /// Kafka's configs as they hold for this broker and its topics.
+    pub(crate) configs: Arc<Configs>,
+    /// Where clients are told to connect to.
+    pub(crate) advertised: (Str, u16),
+    pub(crate) cluster_id: Str,
+    pub(crate) image: Arc<ImageCell>,
+    pub(crate) partitions: Arc<Partitions>,
+    pub(crate) controller: ControllerHandle,
+    pub(crate) groups: GroupCoordinator,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) metrics: Arc<Metrics>,
+}
+
+impl Broker {
+    /// The metadata as of now. A handler takes it once, so that it sees one state throughout.
+    pub(crate) fn image(&self) -> Arc<MetadataImage> {
+        self.image.load()
+    }
+}
+
+/// The newest published image.
+#[derive(Debug, Default)]
+pub(crate) struct ImageCell {
+    image: RwLock<Arc<MetadataImage>>,
+    published: Notify,
+}
+
+impl ImageCell {
+    pub(crate) fn load(&self) -> Arc<MetadataImage> {
+        Arc::clone(&self.image.read())
+    }
+
+    pub(crate) fn publish(&self, image: Arc<MetadataImage>) {
+        *self.image.write() = image;
+        self.published.notify_waiters();
+    }
+
+    /// Over when an image is published after this call.
+    pub(crate) fn published(&self) -> Notified<'_> {
+        self.published.notified()
+    }
+}
+
+/// One request, apart from its message.
+#[derive(Debug, Clone)]
+pub(crate) struct RequestContext {
+    pub(crate) peer: SocketAddr,
+    pub(crate) client_id: Option<Str>,
+    pub(crate) correlation_id: i32,
+    pub(crate) api_version: i16,
+}
+
+/// Time comes in here, so that the simulation can bring its own.
+pub(crate) trait Clock: Send + Sync + std::fmt::Debug {
+    /// Milliseconds since 1970; may jump.
+    fn now_ms(&self) -> i64;
+    /// Milliseconds since some fixed moment; never goes back. For timeouts.
+    fn monotonic_ms(&self) -> u64;
+}
+
+/// The machine's clocks.
+#[derive(Debug)]
+pub(crate) struct SystemClock(Instant);
+
+impl SystemClock {
+    pub(crate) fn new() -> Self {
+        Self(Instant::now())
+    }
+}
+
+impl Clock for SystemClock {
+    fn now_ms(&self) -> i64 {
+        // A clock before 1970 is a clock that was never set.
+        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
+    }
+
+    fn monotonic_ms(&self) -> u64 {
+        self.0.elapsed().as_millis() as u64
+    }
+}

@@ -1,0 +1,203 @@
+//! From a frame to the handler of its API, and back to a frame.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use protocol::frame::{self, RequestHeader};
+use protocol::messages::{
+    AlterConfigsRequest, ApiVersionsRequest, CreatePartitionsRequest, CreateTopicsRequest,
+    DeleteGroupsRequest, DeleteRecordsRequest, DeleteTopicsRequest, DescribeClusterRequest,
+    DescribeConfigsRequest, DescribeGroupsRequest, FetchRequest, FindCoordinatorRequest,
+    HeartbeatRequest, IncrementalAlterConfigsRequest, InitProducerIdRequest, JoinGroupRequest,
+    LeaveGroupRequest, ListConfigResourcesRequest, ListGroupsRequest, ListOffsetsRequest,
+    MetadataRequest, OffsetCommitRequest, OffsetDeleteRequest, OffsetFetchRequest,
+    OffsetForLeaderEpochRequest, ProduceRequest, SyncGroupRequest,
+};
+use protocol::{ApiKey, DecodeError, Decoder, Message, Request, Segment};
+
+use crate::api;
+use crate::connection::{CloseReason, Reply, Service};
+use crate::context::{Broker, RequestContext};
+
+impl Service for Broker {
+    fn call(self: &Arc<Self>, peer: SocketAddr, frame: Bytes) -> Reply {
+        route(self, peer, frame).unwrap_or_else(|reason| {
+            self.metrics.bad_requests.inc();
+            Reply::Close(reason)
+        })
+    }
+}
+
+/// The only list of what is served: `api::api_versions` advertises from it, [`route`] sends by it.
+pub(crate) const SERVED: &[ApiKey] = &[
+    ApiKey::Produce,
+    ApiKey::Fetch,
+    ApiKey::ListOffsets,
+    ApiKey::Metadata,
+    ApiKey::OffsetCommit,
+    ApiKey::OffsetFetch,
+    ApiKey::FindCoordinator,
+    ApiKey::JoinGroup,
+    ApiKey::Heartbeat,
+    ApiKey::LeaveGroup,
+    ApiKey::SyncGroup,
+    ApiKey::DescribeGroups,
+    ApiKey::ListGroups,
+    ApiKey::ApiVersions,
+    ApiKey::CreateTopics,
+    ApiKey::DeleteTopics,
+    ApiKey::DeleteRecords,
+    ApiKey::InitProducerId,
+    ApiKey::OffsetForLeaderEpoch,
+    ApiKey::DescribeConfigs,
+    ApiKey::AlterConfigs,
+    ApiKey::CreatePartitions,
+    ApiKey::DeleteGroups,
+    ApiKey::IncrementalAlterConfigs,
+    ApiKey::OffsetDelete,
+    ApiKey::DescribeCluster,
+    ApiKey::ListConfigResources,
+];
+
+/// Expands to the arms for APIs whose handler is `api::<module>::handle(&broker, &ctx, request, version)`.
+macro_rules! route_by_key {
+    ($call:ident, $key:expr, { $($variant:ident => $module:ident: $request:ty,)* }) => {
+        match $key {
+            $(ApiKey::$variant => $call.run::<$request, _, _>(
+                |broker, ctx, request, version| async move {
+                    api::$module::handle(&broker, &ctx, request, version).await
+                },
+            ),)*
+            _ => Err($call.not_served()),
+        }
+    };
+}
+
+fn route(broker: &Arc<Broker>, peer: SocketAddr, frame: Bytes) -> Result<Reply, CloseReason> {
+    let mut decoder = Decoder::new(frame);
+    let header = frame::decode_request_header(&mut decoder)?;
+    let not_served =
+        || CloseReason::NotServed { api_key: header.api_key, api_version: header.api_version };
+    let key = ApiKey::try_from(header.api_key).map_err(|_| not_served())?;
+    broker.metrics.request(key);
+    let mut call = Call { broker, peer, key, header, decoder };
+    match key {
+        ApiKey::Produce => {
+            let request = call.decode::<ProduceRequest>()?;
+            api::produce::handle(broker, call.context(), request)
+        }
+        ApiKey::Fetch => {
+            let request = call.decode::<FetchRequest>()?;
+            api::fetch::handle(broker, call.context(), request)
+        }
+        ApiKey::ApiVersions => api_versions(call),
+        key => route_by_key!(call, key, {
+            ListOffsets => list_offsets: ListOffsetsRequest,
+            Metadata => metadata: MetadataRequest,
+            OffsetCommit => offset_commit: OffsetCommitRequest,
+            OffsetFetch => offset_fetch: OffsetFetchRequest,
+            FindCoordinator => find_coordinator: FindCoordinatorRequest,
+            JoinGroup => join_group: JoinGroupRequest,
+            Heartbeat => heartbeat: HeartbeatRequest,
+            LeaveGroup => leave_group: LeaveGroupRequest,
+            SyncGroup => sync_group: SyncGroupRequest,
+            DescribeGroups => describe_groups: DescribeGroupsRequest,
+            ListGroups => list_groups: ListGroupsRequest,
+            CreateTopics => create_topics: CreateTopicsRequest,
+            DeleteTopics => delete_topics: DeleteTopicsRequest,
+            DeleteRecords => delete_records: DeleteRecordsRequest,
+            InitProducerId => init_producer_id: InitProducerIdRequest,
+            OffsetForLeaderEpoch => offset_for_leader_epoch: OffsetForLeaderEpochRequest,
+            DescribeConfigs => describe_configs: DescribeConfigsRequest,
+            AlterConfigs => alter_configs: AlterConfigsRequest,
+            CreatePartitions => create_partitions: CreatePartitionsRequest,
+            DeleteGroups => delete_groups: DeleteGroupsRequest,
+            IncrementalAlterConfigs => incremental_alter_configs: IncrementalAlterConfigsRequest,
+            OffsetDelete => offset_delete: OffsetDeleteRequest,
+            DescribeCluster => describe_cluster: DescribeClusterRequest,
+            ListConfigResources => list_config_resources: ListConfigResourcesRequest,
+        }),
+    }
+}
+
+/// KIP-511: a version that we do not know is answered in version 0, with the versions that we do know.
+fn api_versions(mut call: Call<'_>) -> Result<Reply, CloseReason> {
+    let request = match call.decode::<ApiVersionsRequest>() {
+        Ok(request) => Some(request),
+        Err(CloseReason::NotServed { .. }) => None,
+        Err(reason) => return Err(reason),
+    };
+    let (version, response) = api::api_versions::handle(call.broker, &call.context(), request);
+    Ok(Reply::Now(frame::encode_response(
+        call.key,
+        version,
+        call.header.correlation_id,
+        &response,
+    )?))
+}
+
+/// A request whose message has not been decoded yet.
+struct Call<'a> {
+    broker: &'a Arc<Broker>,
+    peer: SocketAddr,
+    key: ApiKey,
+    header: RequestHeader,
+    decoder: Decoder,
+}
+
+impl Call<'_> {
+    fn context(&self) -> RequestContext {
+        RequestContext {
+            peer: self.peer,
+            client_id: self.header.client_id.clone(),
+            correlation_id: self.header.correlation_id,
+            api_version: self.header.api_version,
+        }
+    }
+
+    fn not_served(&self) -> CloseReason {
+        CloseReason::NotServed {
+            api_key: self.header.api_key,
+            api_version: self.header.api_version,
+        }
+    }
+
+    fn decode<R: Request>(&mut self) -> Result<R, CloseReason> {
+        let version = self.header.api_version;
+        if !R::VERSIONS.contains(&version) {
+            return Err(self.not_served());
+        }
+        R::decode(&mut self.decoder, version).map_err(|error| match error {
+            DecodeError::UnsupportedVersion { .. } => self.not_served(),
+            error => CloseReason::Malformed(error),
+        })
+    }
+
+    /// Runs a handler that may wait. The requests behind it on the connection wait for it, as in Kafka.
+    fn run<R, H, F>(mut self, handler: H) -> Result<Reply, CloseReason>
+    where
+        R: Request,
+        H: FnOnce(Arc<Broker>, RequestContext, R, i16) -> F,
+        F: Future<Output = R::Response> + Send + 'static,
+    {
+        let request = self.decode::<R>()?;
+        let (key, version) = (self.key, self.header.api_version);
+        let correlation_id = self.header.correlation_id;
+        let future = handler(Arc::clone(self.broker), self.context(), request, version);
+        Ok(Reply::Exclusive(Box::pin(async move {
+            encode(key, version, correlation_id, &future.await)
+        })))
+    }
+}
+
+/// A response frame.
+pub(crate) fn encode<M: Message>(
+    key: ApiKey,
+    version: i16,
+    correlation_id: i32,
+    response: &M,
+) -> Result<Vec<Segment>, CloseReason> {
+    Ok(frame::encode_response(key, version, correlation_id, response)?)
+}

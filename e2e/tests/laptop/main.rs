@@ -1,0 +1,6 @@
+//! `vltava up` as somebody at a desk runs it, judged by exit codes, files and what other tools count.
+
+mod big_file;
+mod examples;
+mod killed;
+mod project;

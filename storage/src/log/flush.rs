@@ -1,0 +1,105 @@
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::segment::Segment;
+use super::{Log, OffsetPosition};
+use crate::{Disk, DiskError};
+
+/// What must be synced so that everything up to `end` is durable. Run it without the log's lock.
+#[derive(Debug)]
+pub struct FlushPlan {
+    disk: Arc<dyn Disk>,
+    dir: PathBuf,
+    closed: Vec<Arc<Segment>>,
+    active: Option<Arc<Segment>>,
+    names: bool,
+    /// New content of the leader epoch checkpoint.
+    epochs: Option<(PathBuf, String)>,
+    end: OffsetPosition,
+}
+
+impl FlushPlan {
+    /// The log's end that becomes durable.
+    pub fn end(&self) -> OffsetPosition {
+        self.end
+    }
+
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.closed.is_empty() && self.active.is_none() && !self.names && self.epochs.is_none()
+    }
+
+    /// Syncs, oldest segment first. An error is final (see [`crate::DiskFile::sync`]).
+    ///
+    /// # Errors
+    /// The first failed call.
+    pub fn run(&self) -> Result<(), DiskError> {
+        for segment in &self.closed {
+            segment.file().sync()?;
+            segment.seal()?;
+        }
+        if let Some(active) = &self.active {
+            active.file().sync()?;
+        }
+        if let Some((path, content)) = &self.epochs {
+            self.disk.write_file_atomically(path, content.as_bytes())?;
+        }
+        if self.names {
+            self.disk.sync_dir(&self.dir)?;
+        }
+        Ok(())
+    }
+}
+
+impl Log {
+    /// Plans a flush of everything that is in the log now.
+    pub fn plan_flush(&mut self) -> FlushPlan {
+        let end = self.end();
+        let dirty = self.recovery_point < end.offset && self.active().len() > 0;
+        FlushPlan {
+            disk: self.disk.clone(),
+            dir: self.dir.clone(),
+            closed: self.unsynced.clone(),
+            active: dirty.then(|| self.active().clone()),
+            names: self.names_unsynced,
+            epochs: self.epochs.take_dirty(&self.dir),
+            end,
+        }
+    }
+
+    /// Notes that `plan` has run.
+    pub fn flushed(&mut self, plan: &FlushPlan) {
+        self.unsynced.retain(|s| !plan.closed.iter().any(|done| Arc::ptr_eq(s, done)));
+        // A segment made after the plan needs another sync of the folder.
+        if plan.names && plan.end.segment_base == self.active().base_offset() {
+            self.names_unsynced = false;
+        }
+        // A truncation may have come between.
+        self.recovery_point = self.recovery_point.max(plan.end.offset).min(self.end_offset);
+    }
+
+    /// Plans, runs and notes a flush, for those who may block.
+    ///
+    /// # Errors
+    /// As [`FlushPlan::run`]; the log takes no writes any more then.
+    pub fn flush(&mut self) -> Result<(), DiskError> {
+        let plan = self.plan_flush();
+        if let Err(error) = plan.run() {
+            self.failed = true;
+            return Err(error);
+        }
+        self.flushed(&plan);
+        Ok(())
+    }
+
+    /// Flushes and writes what a clean start needs: complete indexes, producer snapshot.
+    ///
+    /// # Errors
+    /// The first failed call.
+    pub fn close(&mut self) -> Result<(), DiskError> {
+        self.flush()?;
+        self.producers.write_snapshot(&*self.disk, &self.dir, self.end_offset)?;
+        self.active().seal()?;
+        self.disk.sync_dir(&self.dir)
+    }
+}

@@ -1,0 +1,249 @@
+//! A log directory: a folder a partition (`<topic>-<partition>`), and the files that say how the last shutdown
+//! went, as in Kafka.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use thiserror::Error;
+
+use crate::checkpoint::{self, CheckpointError, PartitionName};
+use crate::log::{HotBudget, Log, LogConfig, OpenError, OpenState, RecoveryReport};
+use crate::{Disk, DiskError, DiskFile, OpenMode};
+
+const LOCK_FILE: &str = ".lock";
+const CLEAN_FILE: &str = ".kafka_cleanshutdown";
+const CLEAN_CONTENT: &[u8] = br#"{"version":0,"brokerEpoch":-1}"#;
+const RECOVERY_POINTS: &str = "recovery-point-offset-checkpoint";
+const START_OFFSETS: &str = "log-start-offset-checkpoint";
+const METADATA_FILE: &str = "partition.metadata";
+const DELETE_SUFFIX: &str = "-delete";
+const STRAY_SUFFIX: &str = "-stray";
+
+/// Why a log directory cannot be used.
+#[derive(Debug, Error)]
+pub enum LogDirError {
+    /// A call on the disk failed.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    /// A checkpoint file is broken.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// Another process uses the directory.
+    #[error("{} is in use by another process: stop it, or choose another data directory", path.display())]
+    Locked {
+        /// The directory.
+        path: PathBuf,
+    },
+}
+
+/// What is known of a partition before its log is opened.
+#[derive(Debug, Default)]
+struct Known {
+    recovery_points: BTreeMap<PartitionName, i64>,
+    start_offsets: BTreeMap<PartitionName, i64>,
+}
+
+/// A log directory that this process holds.
+#[derive(Debug)]
+pub struct LogDir {
+    disk: Arc<dyn Disk>,
+    path: PathBuf,
+    budget: HotBudget,
+    clean: bool,
+    known: Mutex<Known>,
+    /// Serialises writers of the checkpoint files.
+    writing: Mutex<()>,
+    _lock: Arc<dyn DiskFile>,
+}
+
+impl LogDir {
+    /// Opens a directory, making it if it is missing, and locks it against other processes. Folders of partitions
+    /// that were being deleted are removed.
+    ///
+    /// # Errors
+    /// [`LogDirError`].
+    pub fn open(disk: Arc<dyn Disk>, path: &Path) -> Result<Self, LogDirError> {
+        disk.create_dir(path)?;
+        let lock = lock(&*disk, path)?;
+        let clean_file = path.join(CLEAN_FILE);
+        let clean = disk.exists(&clean_file)?;
+        let known = Known {
+            recovery_points: checkpoint::read(&*disk, &path.join(RECOVERY_POINTS))?,
+            start_offsets: checkpoint::read(&*disk, &path.join(START_OFFSETS))?,
+        };
+        for name in disk.list(path)?.iter().filter(|name| name.ends_with(DELETE_SUFFIX)) {
+            disk.remove_dir(&path.join(name))?;
+        }
+        // From here on a crash is unclean.
+        disk.remove(&clean_file)?;
+        disk.sync_dir(path)?;
+        Ok(Self {
+            disk,
+            path: path.to_owned(),
+            budget: HotBudget::default(),
+            clean,
+            known: Mutex::new(known),
+            writing: Mutex::new(()),
+            _lock: lock,
+        })
+    }
+
+    /// The directory.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The disk under it.
+    pub fn disk(&self) -> &Arc<dyn Disk> {
+        &self.disk
+    }
+
+    /// Whether the last shutdown was clean.
+    pub fn was_clean(&self) -> bool {
+        self.clean
+    }
+
+    /// Partitions that have a folder, sorted.
+    ///
+    /// # Errors
+    /// When the directory cannot be listed.
+    pub fn partitions(&self) -> Result<Vec<PartitionName>, DiskError> {
+        let names = self.disk.list(&self.path)?;
+        Ok(names.iter().filter_map(|name| parse_folder(name)).collect())
+    }
+
+    /// Opens a partition's log, making its folder if it is missing. `topic_id` is Kafka's text form; a folder that
+    /// belongs to another topic of the same name (deleted and made anew) is put aside under another name.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub fn open_log(
+        &self,
+        topic: &str,
+        partition: i32,
+        topic_id: &str,
+        config: LogConfig,
+        now_ms: i64,
+    ) -> Result<(Log, RecoveryReport), OpenError> {
+        let dir = self.folder(topic, partition);
+        let name = (topic.to_owned(), partition);
+        if self.disk.exists(&dir)? {
+            let stored = self.topic_id(&dir)?;
+            if stored.as_deref().is_some_and(|stored| stored != topic_id) {
+                self.put_aside(topic, partition, stored.as_deref().unwrap_or_default())?;
+            }
+        }
+        let mut state = OpenState { clean: self.clean, ..OpenState::default() };
+        if self.disk.exists(&dir)? {
+            let known = self.known.lock();
+            state.recovery_point = known.recovery_points.get(&name).copied().unwrap_or(0);
+            state.start_offset = known.start_offsets.get(&name).copied().unwrap_or(0);
+        } else {
+            self.disk.create_dir(&dir)?;
+            let metadata = format!("version: 0\ntopic_id: {topic_id}");
+            self.disk.write_file_atomically(&dir.join(METADATA_FILE), metadata.as_bytes())?;
+            self.disk.sync_dir(&self.path)?;
+        }
+        let (disk, budget) = (self.disk.clone(), self.budget.clone());
+        Log::open(disk, &dir, config, state, budget, now_ms)
+    }
+
+    fn topic_id(&self, dir: &Path) -> Result<Option<String>, DiskError> {
+        let content = self.disk.read_file(&dir.join(METADATA_FILE))?;
+        Ok(content.and_then(|content| {
+            let text = String::from_utf8_lossy(&content).into_owned();
+            text.lines().find_map(|line| line.strip_prefix("topic_id: ").map(str::to_owned))
+        }))
+    }
+
+    /// Renames the folder of a partition that no topic claims; its records stay for the operator to decide about.
+    ///
+    /// # Errors
+    /// When it cannot be renamed.
+    pub fn put_aside(&self, topic: &str, partition: i32, tag: &str) -> Result<(), DiskError> {
+        self.forget(topic, partition);
+        let aside = self.path.join(format!("{topic}-{partition}.{tag}{STRAY_SUFFIX}"));
+        self.disk.remove_dir(&aside)?;
+        self.disk.rename(&self.folder(topic, partition), &aside)?;
+        self.disk.sync_dir(&self.path)
+    }
+
+    /// Removes a partition's folder. A crash in the middle leaves a folder that the next start removes.
+    ///
+    /// # Errors
+    /// When it cannot be renamed or removed.
+    pub fn remove_log(&self, topic: &str, partition: i32, topic_id: &str) -> Result<(), DiskError> {
+        self.forget(topic, partition);
+        let doomed = self.path.join(format!("{topic}-{partition}.{topic_id}{DELETE_SUFFIX}"));
+        self.disk.remove_dir(&doomed)?;
+        match self.disk.rename(&self.folder(topic, partition), &doomed) {
+            Err(e) if e.failure == crate::DiskFailure::NotFound => return Ok(()),
+            other => other?,
+        }
+        self.disk.sync_dir(&self.path)?;
+        self.disk.remove_dir(&doomed)
+    }
+
+    fn forget(&self, topic: &str, partition: i32) {
+        let name = (topic.to_owned(), partition);
+        let known = &mut *self.known.lock();
+        known.recovery_points.remove(&name);
+        known.start_offsets.remove(&name);
+    }
+
+    /// Writes the checkpoints of recovery points and log starts. What it is not told of keeps its old entry
+    /// (a partition that could not be opened).
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub fn write_checkpoints(
+        &self,
+        offsets: impl IntoIterator<Item = (PartitionName, i64, i64)>,
+    ) -> Result<(), DiskError> {
+        let _writing = self.writing.lock();
+        let (recovery_points, start_offsets) = {
+            let known = &mut *self.known.lock();
+            for (name, recovery_point, start_offset) in offsets {
+                known.recovery_points.insert(name.clone(), recovery_point);
+                known.start_offsets.insert(name, start_offset);
+            }
+            (known.recovery_points.clone(), known.start_offsets.clone())
+        };
+        checkpoint::write(&*self.disk, &self.path.join(RECOVERY_POINTS), &recovery_points)?;
+        checkpoint::write(&*self.disk, &self.path.join(START_OFFSETS), &start_offsets)
+    }
+
+    /// Notes that all logs were closed well: the last thing that a process does with the directory.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn mark_clean(&self) -> Result<(), DiskError> {
+        self.disk.write_file_atomically(&self.path.join(CLEAN_FILE), CLEAN_CONTENT)
+    }
+
+    fn folder(&self, topic: &str, partition: i32) -> PathBuf {
+        self.path.join(format!("{topic}-{partition}"))
+    }
+}
+
+fn parse_folder(name: &str) -> Option<PartitionName> {
+    if name.starts_with('.') || name.ends_with(DELETE_SUFFIX) || name.ends_with(STRAY_SUFFIX) {
+        return None;
+    }
+    let (topic, partition) = name.rsplit_once('-')?;
+    let partition = partition.parse().ok().filter(|p| *p >= 0)?;
+    (!topic.is_empty()).then(|| (topic.to_owned(), partition))
+}
+
+fn lock(disk: &dyn Disk, path: &Path) -> Result<Arc<dyn DiskFile>, LogDirError> {
+    let file = disk.open(&path.join(LOCK_FILE), OpenMode::Create)?;
+    if let Some(raw) = file.raw() {
+        let exclusive = rustix::fs::FlockOperation::NonBlockingLockExclusive;
+        if rustix::fs::flock(&*raw, exclusive).is_err() {
+            return Err(LogDirError::Locked { path: path.to_owned() });
+        }
+    }
+    Ok(file)
+}

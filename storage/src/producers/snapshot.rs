@@ -1,0 +1,133 @@
+//! Kafka's producer snapshot, version 1 (`ProducerSnapshot.json`), one file `<20 digits>.snapshot`: of each
+//! producer its last batch only.
+
+use std::path::Path;
+
+use super::{BATCHES_KEPT, Producer, Producers, SeenBatch};
+use crate::log::file_name;
+use crate::{Disk, DiskError};
+
+const SUFFIX: &str = ".snapshot";
+const VERSION: i16 = 1;
+/// Version and CRC come before what the CRC covers.
+const COVERED_FROM: usize = 6;
+const ENTRY_BYTES: usize = 8 + 2 + 4 + 8 + 4 + 8 + 4 + 8;
+const NO_COORDINATOR_EPOCH: i32 = -1;
+const NO_TRANSACTION: i64 = -1;
+
+pub(super) fn write(
+    producers: &Producers,
+    disk: &dyn Disk,
+    dir: &Path,
+    offset: i64,
+) -> Result<(), DiskError> {
+    disk.write_file_atomically(&dir.join(file_name(offset, SUFFIX)), &encode(producers))
+}
+
+pub(super) fn load(
+    disk: &dyn Disk,
+    dir: &Path,
+    end_offset: i64,
+) -> Result<(Producers, i64), DiskError> {
+    let mut offsets = snapshots(disk, dir)?;
+    offsets.sort_unstable();
+    while let Some(offset) = offsets.pop() {
+        let path = dir.join(file_name(offset, SUFFIX));
+        let usable = offset <= end_offset;
+        match disk.read_file(&path)?.filter(|_| usable).and_then(|content| decode(&content)) {
+            Some(producers) => return Ok((producers, offset)),
+            // Of a future that was cut off, or torn.
+            None => disk.remove(&path)?,
+        }
+    }
+    Ok((Producers::default(), 0))
+}
+
+pub(super) fn remove_before(disk: &dyn Disk, dir: &Path, offset: i64) -> Result<(), DiskError> {
+    for old in snapshots(disk, dir)?.into_iter().filter(|o| *o < offset) {
+        disk.remove(&dir.join(file_name(old, SUFFIX)))?;
+    }
+    Ok(())
+}
+
+fn snapshots(disk: &dyn Disk, dir: &Path) -> Result<Vec<i64>, DiskError> {
+    let names = disk.list(dir)?;
+    Ok(names.iter().filter_map(|name| name.strip_suffix(SUFFIX)?.parse().ok()).collect())
+}
+
+fn encode(producers: &Producers) -> Vec<u8> {
+    let mut out = Vec::with_capacity(10 + producers.len() * ENTRY_BYTES);
+    out.extend_from_slice(&VERSION.to_be_bytes());
+    out.extend_from_slice(&[0; 4]);
+    out.extend_from_slice(&(producers.len() as i32).to_be_bytes());
+    for (id, producer) in &producers.by_id {
+        let Some(last) = producer.last() else { continue };
+        out.extend_from_slice(&id.to_be_bytes());
+        out.extend_from_slice(&producer.epoch.to_be_bytes());
+        out.extend_from_slice(&last.last_sequence.to_be_bytes());
+        out.extend_from_slice(&last.last_offset.to_be_bytes());
+        out.extend_from_slice(&last.offset_delta.to_be_bytes());
+        out.extend_from_slice(&last.timestamp.to_be_bytes());
+        out.extend_from_slice(&NO_COORDINATOR_EPOCH.to_be_bytes());
+        out.extend_from_slice(&NO_TRANSACTION.to_be_bytes());
+    }
+    let crc = crc_fast::crc32_iscsi(&out[COVERED_FROM..]);
+    out[2..COVERED_FROM].copy_from_slice(&crc.to_be_bytes());
+    out
+}
+
+fn decode(content: &[u8]) -> Option<Producers> {
+    let (version, rest) = content.split_first_chunk::<2>()?;
+    let (crc, covered) = rest.split_first_chunk::<4>()?;
+    if i16::from_be_bytes(*version) != VERSION
+        || u32::from_be_bytes(*crc) != crc_fast::crc32_iscsi(covered)
+    {
+        return None;
+    }
+    let (count, entries) = covered.split_first_chunk::<4>()?;
+    if entries.len() != (i32::from_be_bytes(*count) as usize).checked_mul(ENTRY_BYTES)? {
+        return None;
+    }
+    let mut producers = Producers::default();
+    for entry in entries.chunks_exact(ENTRY_BYTES) {
+        let (id, rest) = entry.split_first_chunk::<8>()?;
+        let (epoch, rest) = rest.split_first_chunk::<2>()?;
+        let (last_sequence, rest) = rest.split_first_chunk::<4>()?;
+        let (last_offset, rest) = rest.split_first_chunk::<8>()?;
+        let (offset_delta, rest) = rest.split_first_chunk::<4>()?;
+        let (timestamp, _) = rest.split_first_chunk::<8>()?;
+        let mut batches = Vec::with_capacity(BATCHES_KEPT);
+        batches.push(SeenBatch {
+            last_sequence: i32::from_be_bytes(*last_sequence),
+            last_offset: i64::from_be_bytes(*last_offset),
+            offset_delta: i32::from_be_bytes(*offset_delta),
+            timestamp: i64::from_be_bytes(*timestamp),
+        });
+        let producer = Producer { epoch: i16::from_be_bytes(*epoch), batches };
+        producers.by_id.insert(i64::from_be_bytes(*id), producer);
+    }
+    Some(producers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_snapshot_comes_back_and_a_torn_one_does_not() {
+        let mut producers = Producers::default();
+        for id in 0..3 {
+            let last =
+                SeenBatch { last_sequence: 9, last_offset: 41, offset_delta: 2, timestamp: 7 };
+            producers.by_id.insert(id, Producer { epoch: 1, batches: vec![last] });
+        }
+        let bytes = encode(&producers);
+        assert_eq!(decode(&bytes), Some(producers));
+        for at in 0..bytes.len() {
+            let mut torn = bytes.clone();
+            torn[at] ^= 1;
+            assert_eq!(decode(&torn), None);
+            assert_eq!(decode(&bytes[..at]), None);
+        }
+    }
+}

@@ -1,0 +1,66 @@
+use std::path::Path;
+use std::sync::Arc;
+
+use storage::{LogConfig, LogDir, LogDirError, OsDisk};
+
+use crate::support::{batch, fill, offsets, read_all};
+
+fn open(path: &Path) -> Result<LogDir, LogDirError> {
+    LogDir::open(Arc::new(OsDisk), path)
+}
+
+#[test]
+fn a_directory_has_one_owner() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = open(dir.path()).unwrap();
+    let error = open(dir.path()).unwrap_err();
+    assert!(error.to_string().contains("is in use by another process"), "{error}");
+    drop(first);
+    open(dir.path()).unwrap();
+}
+
+#[test]
+fn it_knows_how_the_last_run_ended() {
+    let dir = tempfile::tempdir().unwrap();
+    let logs = open(dir.path()).unwrap();
+    assert!(!logs.was_clean());
+    let (mut log, _) = logs.open_log("t", 3, "id", LogConfig::default(), 0).unwrap();
+    fill(&mut log, 0, 10);
+    log.close().unwrap();
+    logs.write_checkpoints([(("t".into(), 3), log.recovery_point(), 4)]).unwrap();
+    logs.mark_clean().unwrap();
+    drop((log, logs));
+
+    let logs = open(dir.path()).unwrap();
+    assert!(logs.was_clean());
+    assert_eq!(logs.partitions().unwrap(), [("t".to_owned(), 3)]);
+    let (log, report) = logs.open_log("t", 3, "id", LogConfig::default(), 0).unwrap();
+    assert_eq!((log.start_offset(), log.end_offset(), report.scanned_bytes), (4, 10, 0));
+    drop((log, logs));
+
+    let logs = open(dir.path()).unwrap();
+    assert!(!logs.was_clean(), "the marker holds for one start");
+    let (log, report) = logs.open_log("t", 3, "id", LogConfig::default(), 0).unwrap();
+    assert!(report.scanned_bytes > 0);
+    assert_eq!(offsets(&read_all(&log, 4, 999)), (4..10).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_topic_made_anew_starts_empty_and_a_removed_one_leaves_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let logs = open(dir.path()).unwrap();
+    let (mut log, _) = logs.open_log("t-1", 0, "old", LogConfig::default(), 0).unwrap();
+    log.append(&batch(&["x"], 0), 0, None, 0).unwrap();
+    drop(log);
+    let (log, _) = logs.open_log("t-1", 0, "new", LogConfig::default(), 0).unwrap();
+    assert_eq!(log.end_offset(), 0);
+    drop(log);
+    assert!(dir.path().join("t-1-0.old-stray").exists(), "records are put aside, not destroyed");
+    logs.remove_log("t-1", 0, "new").unwrap();
+    logs.remove_log("t-1", 0, "new").unwrap();
+    assert_eq!(logs.partitions().unwrap(), []);
+    std::fs::create_dir(dir.path().join("gone-0.id-delete")).unwrap();
+    drop(logs);
+    open(dir.path()).unwrap();
+    assert!(!dir.path().join("gone-0.id-delete").exists());
+}

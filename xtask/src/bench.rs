@@ -1,0 +1,62 @@
+//! `cargo xtask bench`: figures beside Apache Kafka in the same run. A command of its own, never part of `test`:
+//! figures are read, not asserted.
+
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+
+use crate::peers;
+use crate::process::{cargo, command, run};
+use crate::workspace;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Counted runs of each row and broker
+    #[arg(long, default_value_t = 3)]
+    runs: usize,
+    /// Only rows whose name contains this
+    #[arg(long)]
+    row: Option<String>,
+    /// Divide the number of records of every row (to try the harness itself)
+    #[arg(long, default_value_t = 1)]
+    shrink: u64,
+    /// A sentence about the image's size for the report, such as "21 MB (distroless base and binary)"
+    #[arg(long)]
+    image_size: Option<String>,
+    /// Where the report goes
+    #[arg(long, default_value = "docs/performance.md")]
+    out: PathBuf,
+}
+
+pub(crate) fn run_bench(args: &Args) -> Result<()> {
+    let kafka = peers::kafka::install()?;
+    run(cargo().args([
+        "build",
+        "--locked",
+        "--release",
+        "--package",
+        "vltava",
+        "--package",
+        "bench",
+    ]))?;
+    let release = workspace::target_dir().join("release");
+    if args.runs == 0 {
+        bail!("--runs 0 measures nothing");
+    }
+    let mut bench = command(release.join("bench"));
+    bench
+        .arg("--kafka-lib")
+        .arg(kafka.jars())
+        .arg("--vltava")
+        .arg(release.join("vltava"))
+        .args(["--runs", &args.runs.to_string(), "--shrink", &args.shrink.to_string()])
+        .arg("--out")
+        .arg(workspace::root().join(&args.out));
+    if let Some(row) = &args.row {
+        bench.args(["--row", row]);
+    }
+    if let Some(size) = &args.image_size {
+        bench.args(["--image-size", size]);
+    }
+    run(&mut bench)
+}
