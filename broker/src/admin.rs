@@ -6,7 +6,7 @@
 //! | `/readyz` | the log is recovered, the metadata applied, the coordinator's state loaded |
 //! | `/metrics` | OpenMetrics text |
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock, Weak};
 
 use axum::Router;
 use axum::extract::State;
@@ -17,14 +17,48 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::context::Broker;
+use crate::metrics::Metrics;
+
+/// What the broker has got through of its start.
+#[derive(Debug, Default)]
+pub(crate) struct Readiness {
+    broker: OnceLock<Weak<Broker>>,
+}
+
+impl Readiness {
+    /// The logs are recovered and connections are accepted.
+    pub(crate) fn recovered(&self, broker: &Arc<Broker>) {
+        // It is called once; a second call would change nothing.
+        self.broker.set(Arc::downgrade(broker)).ok();
+    }
+
+    fn missing(&self) -> Option<&'static str> {
+        match self.broker.get().map(Weak::upgrade) {
+            None => Some("the logs are being recovered"),
+            Some(None) => Some("the broker is stopping"),
+            Some(Some(broker)) if !broker.groups.is_loaded() => Some("the groups are being loaded"),
+            Some(Some(_)) => None,
+        }
+    }
+}
 
 /// Serves the admin port until `shutdown`.
-pub(crate) async fn serve(listener: TcpListener, broker: Arc<Broker>, shutdown: CancellationToken) {
+pub(crate) async fn serve(
+    listener: TcpListener,
+    readiness: Arc<Readiness>,
+    metrics: Arc<Metrics>,
+    shutdown: CancellationToken,
+) {
+    let ready = || async move {
+        match readiness.missing() {
+            None => (StatusCode::OK, "ok"),
+            Some(missing) => (StatusCode::SERVICE_UNAVAILABLE, missing),
+        }
+    };
     let router = Router::new()
         .route("/livez", get(|| async { "ok" }))
         .route("/readyz", get(ready))
-        .route("/metrics", get(metrics))
-        .with_state(broker);
+        .route("/metrics", get(encode_metrics).with_state(metrics));
     let served = axum::serve(listener, router)
         .with_graceful_shutdown(async move { shutdown.cancelled().await })
         .await;
@@ -33,18 +67,9 @@ pub(crate) async fn serve(listener: TcpListener, broker: Arc<Broker>, shutdown: 
     }
 }
 
-/// The port is opened only after recovery, so what may still be missing is the coordinator's state.
-async fn ready(State(broker): State<Arc<Broker>>) -> Response {
-    if broker.groups.is_loaded() {
-        (StatusCode::OK, "ok").into_response()
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "the group coordinator is loading").into_response()
-    }
-}
-
-async fn metrics(State(broker): State<Arc<Broker>>) -> Response {
+async fn encode_metrics(State(metrics): State<Arc<Metrics>>) -> Response {
     const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    match broker.metrics.encode() {
+    match metrics.encode() {
         Ok(text) => ([(header::CONTENT_TYPE, OPEN_METRICS)], text).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
     }

@@ -7,6 +7,8 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use parking_lot::RwLock;
 use protocol::Str;
 use quorum::MetadataImage;
+use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
 
 use crate::broker_config::BrokerConfig;
 use crate::config::Configs;
@@ -17,7 +19,7 @@ use crate::partition::Partitions;
 
 /// A broker's parts. Handlers share it; each part locks for itself, and none is held while another is taken.
 #[derive(Debug)]
-pub(crate) struct Broker {
+pub struct Broker {
     pub(crate) config: BrokerConfig,
     /// Kafka's configs as they hold for this broker and its topics.
     pub(crate) configs: Arc<Configs>,
@@ -25,7 +27,7 @@ pub(crate) struct Broker {
     pub(crate) advertised: (Str, u16),
     pub(crate) cluster_id: Str,
     pub(crate) image: Arc<ImageCell>,
-    pub(crate) partitions: Partitions,
+    pub(crate) partitions: Arc<Partitions>,
     pub(crate) controller: ControllerHandle,
     pub(crate) groups: GroupCoordinator,
     pub(crate) clock: Arc<dyn Clock>,
@@ -41,15 +43,24 @@ impl Broker {
 
 /// The newest published image.
 #[derive(Debug, Default)]
-pub(crate) struct ImageCell(RwLock<Arc<MetadataImage>>);
+pub(crate) struct ImageCell {
+    image: RwLock<Arc<MetadataImage>>,
+    published: Notify,
+}
 
 impl ImageCell {
     pub(crate) fn load(&self) -> Arc<MetadataImage> {
-        Arc::clone(&self.0.read())
+        Arc::clone(&self.image.read())
     }
 
     pub(crate) fn publish(&self, image: Arc<MetadataImage>) {
-        *self.0.write() = image;
+        *self.image.write() = image;
+        self.published.notify_waiters();
+    }
+
+    /// Over when an image is published after this call.
+    pub(crate) fn published(&self) -> Notified<'_> {
+        self.published.notified()
     }
 }
 

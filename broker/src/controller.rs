@@ -75,10 +75,15 @@ impl ControllerHandle {
         C: Command + Send + 'static,
         C::Answer: Send + 'static,
     {
-        let shared = Arc::clone(&self.shared);
-        tokio::task::spawn_blocking(move || shared.run(&mut shared.state.lock(), command))
+        let handle = self.clone();
+        tokio::task::spawn_blocking(move || handle.submit_blocking(command))
             .await
             .map_err(|_| SubmitError::Stopping)?
+    }
+
+    /// The same on the calling thread, which must be allowed to wait for the disk.
+    pub(crate) fn submit_blocking<C: Command>(&self, command: C) -> Result<C::Answer, SubmitError> {
+        self.shared.run(&mut self.shared.state.lock(), command)
     }
 
     /// An id that no producer was or will be given.

@@ -1,6 +1,43 @@
-//! The broker.
-#![allow(dead_code, unused_imports, unreachable_pub)]
+//! The broker: a listener for Kafka's protocol over partitions, groups and the cluster's metadata.
+//!
+//! A record goes one way: [`listener`] → [`connection`] (frame) → [`dispatch`] → `api` → [`partition`] → `storage`, and back
+//! as segments that the connection writes.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`start`] | [`Broker`]: puts the parts together, recovers, opens the ports, stops |
+//! | [`broker_config`] | [`BrokerConfig`]: what it is started with |
+//! | [`config`] | Kafka's broker and topic configs: types, defaults, validation |
+//! | [`context`] | what every handler may use |
+//! | [`listener`], [`connection`] | sockets, frames, pipelining, writing |
+//! | [`dispatch`] | which API goes where |
+//! | `api` | one file an API |
+//! | [`partition`] | partitions: decisions without I/O, and the log under them |
+//! | [`group`] | the group coordinator: a state machine, and its log |
+//! | [`controller`] | runs `quorum`'s controller: persist, publish, answer |
+//! | [`admin`], [`metrics`] | probes and figures |
+//!
+//! It must not know Kubernetes, YAML, or who its clients are.
+//!
+//! Invariants: nothing is acknowledged before it is as durable as was asked for; a bad request costs its own connection at
+//! most; handlers take one metadata image and see one state throughout; decisions take time as a parameter.
 
+mod admin;
+mod api;
+mod broker_config;
+pub mod config;
 mod connection;
+mod context;
+mod controller;
+mod dispatch;
+mod group;
+mod housekeeping;
 mod listener;
 mod metrics;
+mod partition;
+mod start;
+
+pub use broker_config::BrokerConfig;
+pub use context::Broker;
+pub use listener::ListenError;
+pub use start::{BrokerHandle, StartError};

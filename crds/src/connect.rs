@@ -45,6 +45,12 @@ pub const OPERATOR_KEYS: &[&str] = &[
         description = "Whether every worker serves as the spec asks."
     ),
     printcolumn(
+        name = "Status",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].reason",
+        description = "Why, in a word."
+    ),
+    printcolumn(
         name = "Cluster",
         type_ = "string",
         json_path = ".spec.clusterRef.name",
@@ -70,16 +76,16 @@ pub const OPERATOR_KEYS: &[&str] = &[
         priority = 1
     ),
     printcolumn(
-        name = "Status",
-        type_ = "string",
-        json_path = ".status.conditions[?(@.type==\"Ready\")].message",
-        description = "Why, for people."
-    ),
-    printcolumn(
         name = "Age",
         type_ = "date",
         json_path = ".metadata.creationTimestamp",
         description = "Since the object was created."
+    ),
+    printcolumn(
+        name = "Message",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].message",
+        description = "Why, for people."
     )
 )]
 #[kube(validation = Rule::new("size(self.metadata.name) <= 40").message("the name of a Connect has at most 40 characters: the names of its pods and volumes grow from it"))]

@@ -33,6 +33,12 @@ pub const OPERATOR_KEYS: &[&str] = &["connector.class", "name", "tasks.max"];
         description = "Whether the connector and its tasks run as the spec asks."
     ),
     printcolumn(
+        name = "Status",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].reason",
+        description = "Why, in a word."
+    ),
+    printcolumn(
         name = "Connect",
         type_ = "string",
         json_path = ".spec.connectRef.name",
@@ -58,16 +64,16 @@ pub const OPERATOR_KEYS: &[&str] = &["connector.class", "name", "tasks.max"];
         priority = 1
     ),
     printcolumn(
-        name = "Status",
-        type_ = "string",
-        json_path = ".status.conditions[?(@.type==\"Ready\")].message",
-        description = "Why, for people."
-    ),
-    printcolumn(
         name = "Age",
         type_ = "date",
         json_path = ".metadata.creationTimestamp",
         description = "Since the object was created."
+    ),
+    printcolumn(
+        name = "Message",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].message",
+        description = "Why, for people."
     )
 )]
 pub struct ConnectorSpec {

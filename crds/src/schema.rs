@@ -5,7 +5,7 @@
 //! GitOps tools would see a difference for ever. Nothing here depends on the kind.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
-    CustomResourceDefinition, JSONSchemaProps,
+    CustomResourceConversion, CustomResourceDefinition, JSONSchemaProps,
 };
 use serde_json::{Map, Value, json};
 
@@ -15,6 +15,10 @@ const FORMATS: &[&str] = &["int32", "int64", "double", "float", "date-time", "by
 /// Rewrites every version's schema, and gives `status` its first condition, with `waiting` as its message.
 #[must_use]
 pub fn canonical(mut crd: CustomResourceDefinition, waiting: &str) -> CustomResourceDefinition {
+    let names = &mut crd.spec.names;
+    names.list_kind = Some(format!("{}List", names.kind));
+    crd.spec.conversion =
+        Some(CustomResourceConversion { strategy: "None".to_owned(), webhook: None });
     for version in &mut crd.spec.versions {
         let Some(schema) = version.schema.as_mut().and_then(|v| v.open_api_v3_schema.as_mut())
         else {
@@ -62,6 +66,9 @@ fn clean(value: &mut Value) {
     }
     if schema.get("format").and_then(Value::as_str).is_some_and(|f| !FORMATS.contains(&f)) {
         schema.remove("format");
+    }
+    if let Some(Value::Array(values)) = schema.get_mut("enum") {
+        values.retain(|value| !value.is_null());
     }
     if let Some(Value::String(text)) = schema.get_mut("description") {
         *text = unwrap_lines(text);

@@ -33,6 +33,12 @@ pub const MAX_PARTITIONS: i32 = 100_000;
         description = "Whether the topic is as the spec asks."
     ),
     printcolumn(
+        name = "Status",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].reason",
+        description = "Why, in a word."
+    ),
+    printcolumn(
         name = "Cluster",
         type_ = "string",
         json_path = ".spec.clusterRef.name",
@@ -51,16 +57,16 @@ pub const MAX_PARTITIONS: i32 = 100_000;
         description = "Replicas of each partition."
     ),
     printcolumn(
-        name = "Status",
-        type_ = "string",
-        json_path = ".status.conditions[?(@.type==\"Ready\")].message",
-        description = "Why, for people."
-    ),
-    printcolumn(
         name = "Age",
         type_ = "date",
         json_path = ".metadata.creationTimestamp",
         description = "Since the object was created."
+    ),
+    printcolumn(
+        name = "Message",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].message",
+        description = "Why, for people."
     )
 )]
 #[x_kube(validation = Rule::new("has(self.topicName) == has(oldSelf.topicName) && (!has(self.topicName) || self.topicName == oldSelf.topicName)").message("topicName cannot be changed: Kafka cannot rename a topic; create another Topic instead"))]

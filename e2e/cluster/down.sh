@@ -6,6 +6,7 @@ choose_docker
 
 if docker info >/dev/null 2>&1; then
   kind delete cluster --name "$CLUSTER_NAME" --kubeconfig "$KUBECONFIG_FILE"
+  remove_images localhost/vltava
 fi
 rm -f "$KUBECONFIG_FILE"
 if own_docker && [ -z "$(docker ps --all --quiet 2>/dev/null)" ]; then

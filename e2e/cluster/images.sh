@@ -46,7 +46,7 @@ control_plane() {
 kube_proxy() {
   local root plugins
   root=$(folder)
-  rm -rf "$root"/{bin,run}
+  rm -rf "${root:?}"/{bin,run}
   ln -s usr/bin "$root/bin"
   ln -s usr/sbin "$root/sbin"
   ln -s usr/lib "$root/lib"

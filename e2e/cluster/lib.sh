@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 # Shared by every script here; source it first. It sets paths and defines small helpers, nothing more.
 set -euo pipefail
 
@@ -46,6 +46,12 @@ choose_docker() {
     export PATH=/usr/bin:/usr/sbin:$PATH
   fi
   export PATH=$BIN:$PATH
+}
+
+# remove_images REPOSITORY [TAG]: frees the disk of images that no cluster uses, but for one.
+remove_images() {
+  docker image ls --format '{{.Repository}}:{{.Tag}}' "$1" | grep -vx -e "${2:-}" -e "${2:-}-files" |
+    xargs --no-run-if-empty docker image rm >/dev/null 2>&1 || true
 }
 
 own_docker() { [ -n "${VLTAVA_OWN_DOCKER:-}" ]; }

@@ -21,11 +21,12 @@ if foreign_docker; then
   exit
 fi
 
-[ "$(id -u)" = 0 ] && [ -f /etc/debian_version ] ||
+if [ "$(id -u)" != 0 ] || [ ! -f /etc/debian_version ]; then
   die "a node image can be made on Debian as root only; elsewhere start Docker, and kind's own is used"
+fi
 "$HERE/binaries.sh"
 lock node
-wanted=$(hash_of versions.sh lib.sh rootfs.sh images.sh archive.sh node-image.sh node modules)
+wanted=$(hash_of versions.sh rootfs.sh images.sh archive.sh node-image.sh node modules)
 stamp=$CLUSTER_CACHE/node.hash
 if [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ]; then
   "$HERE/rootfs.sh"

@@ -19,6 +19,7 @@ if own_docker; then
     printf '%s\n' "FROM $tag-files" 'ENV container=docker' 'STOPSIGNAL SIGRTMIN+3' \
       'ENTRYPOINT ["/usr/local/bin/entrypoint", "/sbin/init"]' |
       DOCKER_BUILDKIT=0 docker build --quiet --tag "$tag" - >/dev/null
+    remove_images localhost/vltava-node "$tag"
   fi
   image=(--image "$tag")
 fi

@@ -1,1 +1,40 @@
-//! The `sim` crate.
+//! Deterministic simulation: a world made from a seed, and scenarios that check what must never happen in it.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`disk`] | [`SimDisk`]: loses what was not synced, tears writes, runs full |
+//! | [`log_crash`] | a partition's log through crashes: nothing durable is lost, nothing false is read |
+//! | [`metadata_crash`] | the metadata log through crashes: every answered command is there, none is half there |
+//!
+//! The scenarios run the product's own code (`storage`, `quorum`) and know no time but their own steps: the same seed
+//! gives the same run. Clock and network join when brokers replicate.
+//!
+//! A scenario that cannot fail proves nothing, so each can be told to break a rule ([`Planted`]); tests check that the
+//! broken rule is found.
+
+pub mod disk;
+pub mod log_crash;
+pub mod metadata_crash;
+
+pub use disk::SimDisk;
+
+/// A bug made on purpose, to see that the checks find it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Planted {
+    /// The disk says "synced" and does nothing.
+    SyncDoesNothing,
+    /// What was only appended is taken for acknowledged.
+    AcknowledgeBeforeSync,
+}
+
+/// What a scenario found to be wrong, with the step at which it did.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("seed {seed}, step {step}: {what}")]
+pub struct Violation {
+    /// Gives this very run again.
+    pub seed: u64,
+    /// Counts from 0.
+    pub step: u32,
+    /// The broken rule.
+    pub what: String,
+}

@@ -10,6 +10,7 @@ mod cluster;
 mod codegen;
 mod crds;
 mod dist;
+mod docs;
 mod generated;
 mod packages;
 mod peers;
@@ -36,6 +37,8 @@ enum Command {
     Generate(generated::Args),
     /// Write the custom resource definitions in crds/
     Crds(generated::Args),
+    /// Write the reference pages in docs/reference
+    Docs(generated::Args),
     /// Measure against Apache Kafka, side by side, into docs/performance.md
     Bench(bench::Args),
     /// A Kubernetes cluster of three nodes on this machine, as the end-to-end tests use it
@@ -52,6 +55,7 @@ fn main() -> Result<()> {
         Command::Codegen(args) => codegen::run(args.check),
         Command::Generate(args) => generated::run(&args),
         Command::Crds(args) => crds::run(args.check),
+        Command::Docs(args) => docs::run(args.check),
         Command::Bench(args) => bench::run_bench(&args),
         Command::Cluster(command) => cluster::run(&command),
         Command::Test(args) | Command::Ci(args) => test::run(&args),

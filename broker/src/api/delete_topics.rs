@@ -17,7 +17,10 @@ pub(crate) async fn handle(
     request: DeleteTopicsRequest,
     _version: i16,
 ) -> DeleteTopicsResponse {
-    let topics: Vec<TopicRef> = request.topics.into_iter().map(by_name_or_id)
+    let topics: Vec<TopicRef> = request
+        .topics
+        .into_iter()
+        .map(by_name_or_id)
         .chain(request.topic_names.into_iter().map(|name| TopicRef::Name(name.to_string())))
         .collect();
     let responses = match broker.controller.submit(DeleteTopics { topics: topics.clone() }).await {
@@ -30,7 +33,9 @@ pub(crate) async fn handle(
                     topic_id,
                     ..Default::default()
                 },
-                Err(error) => failed(asked, error.code().into(), Some(Str::from(error.to_string()))),
+                Err(error) => {
+                    failed(asked, error.code().into(), Some(Str::from(error.to_string())))
+                }
             })
             .collect(),
         Err(error) => {

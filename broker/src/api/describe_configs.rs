@@ -62,7 +62,8 @@ fn describe(
 ) -> Result<Vec<Described>, (ErrorCode, String)> {
     let keys: Option<HashSet<&str>> =
         asked.configuration_keys.as_ref().map(|keys| keys.iter().map(|key| &**key).collect());
-    let wanted = |def: &&'static ConfigDef| keys.as_ref().is_none_or(|keys| keys.contains(def.name));
+    let wanted =
+        |def: &&'static ConfigDef| keys.as_ref().is_none_or(|keys| keys.contains(def.name));
     let resource = resource::parse(asked.resource_type, &asked.resource_name)
         .map_err(|error| (ErrorCode::INVALID_REQUEST, error.to_string()))?;
     match resource {
@@ -87,7 +88,8 @@ fn describe(
             })
             .collect()),
         ConfigResource::Broker(Some(id)) => {
-            let message = format!("ask broker {id} itself: this is broker {}", broker.config.node_id);
+            let message =
+                format!("ask broker {id} itself: this is broker {}", broker.config.node_id);
             Err((ErrorCode::INVALID_REQUEST, message))
         }
         ConfigResource::Broker(None) => Ok(broker_configs()

@@ -19,7 +19,8 @@ pub(crate) async fn handle(
     if version == 0 {
         return ListConfigResourcesResponse::default();
     }
-    let wanted = |kind: i8| request.resource_types.is_empty() || request.resource_types.contains(&kind);
+    let wanted =
+        |kind: i8| request.resource_types.is_empty() || request.resource_types.contains(&kind);
     let image = broker.image();
     let mut config_resources = Vec::new();
     let mut add = |resource_type: i8, resource_name: Str| {

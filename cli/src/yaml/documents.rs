@@ -96,7 +96,7 @@ mod tests {
     use super::super::path::parse_path;
     use super::*;
 
-    const TEXT: &str = "# a comment\na: 1\nb:\n  c: [x, \"y\"]\n  'd.e': |\n    one\n    two\n---\n# only a comment\n---\nlist:\n- name: n\n  where: \"x > 1\"\n";
+    const TEXT: &str = "# a comment\na: 1\nb:\n  c: [x, \"y\"]\n  'd.e': |\n    one\n    two\n---\n# only a comment\n---\nlist:\n- name: first\n  where: \"x > 1\"\n";
 
     #[test]
     fn positions_count_from_the_top_of_the_file() {
@@ -116,7 +116,7 @@ mod tests {
         );
         assert_eq!(at(1, "list"), (11, 1));
         assert_eq!(at(1, "list[0].where"), (13, 10));
-        assert_eq!(at(1, "list[n].where"), (13, 10));
+        assert_eq!(at(1, "list[first].where"), (13, 10));
         assert_eq!(at(1, "list[0].nothing").0, 12, "the deepest part that exists");
     }
 

@@ -12,8 +12,8 @@ mod path;
 mod shape;
 mod suggest;
 
-pub(crate) use documents::{Document, SyntaxError, documents};
+pub(crate) use documents::documents;
 pub(crate) use node::{Entry, Node, Position, Value};
 pub(crate) use path::{Segment, parse_path};
-pub(crate) use shape::{ShapeError, from_node};
+pub(crate) use shape::from_node;
 pub(crate) use suggest::nearest;

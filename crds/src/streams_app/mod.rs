@@ -48,6 +48,12 @@ pub const MAX_PARTS: usize = 64;
         description = "Whether every worker runs what the spec asks."
     ),
     printcolumn(
+        name = "Status",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].reason",
+        description = "Why, in a word."
+    ),
+    printcolumn(
         name = "Cluster",
         type_ = "string",
         json_path = ".spec.clusterRef.name",
@@ -72,16 +78,16 @@ pub const MAX_PARTS: usize = 64;
         description = "Records that are still to be read."
     ),
     printcolumn(
-        name = "Status",
-        type_ = "string",
-        json_path = ".status.conditions[?(@.type==\"Ready\")].message",
-        description = "Why, for people."
-    ),
-    printcolumn(
         name = "Age",
         type_ = "date",
         json_path = ".metadata.creationTimestamp",
         description = "Since the object was created."
+    ),
+    printcolumn(
+        name = "Message",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].message",
+        description = "Why, for people."
     )
 )]
 #[kube(validation = Rule::new("size(self.metadata.name) <= 40").message("the name of a StreamsApp has at most 40 characters: the names of its pods and volumes grow from it"))]

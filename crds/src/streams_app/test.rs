@@ -15,7 +15,7 @@ pub struct AppTest {
     #[schemars(length(min = 1, max = 1024))]
     pub input: Vec<TestInput>,
     /// Records that must be written, in this order for each topic, and no others.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 1024))]
     pub expect: Vec<TestOutput>,
 }

@@ -47,6 +47,8 @@ fn check(path: &str, schema: &Value, is_root: bool) {
     for word in ["oneOf", "anyOf", "allOf", "not", "$ref", "nullable", "title"] {
         assert!(!object.contains_key(word), "{path} has {word}");
     }
+    let enumerated = object.get("enum").and_then(Value::as_array);
+    assert!(enumerated.is_none_or(|values| !values.contains(&Value::Null)), "{path} lists null");
     let typeless = object.contains_key("x-kubernetes-preserve-unknown-fields")
         || object.contains_key("x-kubernetes-int-or-string");
     assert!(object.contains_key("type") || typeless, "{path} has no type");
@@ -134,7 +136,7 @@ fn columns_tell_a_person_what_matters() {
     for crd in crds::all() {
         let columns = crd.spec.versions[0].additional_printer_columns.clone().unwrap();
         let names: Vec<_> = columns.iter().map(|c| c.name.as_str()).collect();
-        assert_eq!(names.first(), Some(&"Ready"));
-        assert_eq!(names[names.len() - 2..], ["Status", "Age"]);
+        assert_eq!(names[..2], ["Ready", "Status"]);
+        assert_eq!(names[names.len() - 2..], ["Age", "Message"]);
     }
 }

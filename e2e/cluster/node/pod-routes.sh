@@ -30,7 +30,7 @@ write_config() {
   ]
 }
 JSON
-  cmp -s $CONFIG.new $CONFIG && rm $CONFIG.new || mv $CONFIG.new $CONFIG
+  if cmp -s $CONFIG.new $CONFIG; then rm $CONFIG.new; else mv $CONFIG.new $CONFIG; fi
 }
 
 while :; do

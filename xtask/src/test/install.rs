@@ -9,13 +9,14 @@ use crate::packages::{self, Need};
 use crate::{peers, tools};
 
 const COMPILER: &[Need] = &[
-    Need::debian("cc", "gcc", "linking, and zstd's C code"),
+    Need::debian("cc", "build-essential", "linking, and zstd's C code"),
     Need::debian("git", "git", "the checkout"),
 ];
 
 pub(crate) fn run(args: &Args) -> Result<()> {
     packages::ensure(COMPILER)?;
     if args.wants(Stage::Lint) {
+        packages::ensure(&[Need::debian("shellcheck", "shellcheck", "checking scripts")])?;
         tools::cargo_deny()?;
     }
     if args.wants(Stage::Clients) {

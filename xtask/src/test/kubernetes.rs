@@ -24,6 +24,7 @@ impl Preparation {
             File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
         println!("preparing Kubernetes in the background, log in {}", path.display());
         let child = cluster::script("prepare.sh")
+            .env("VLTAVA_NICE", "10")
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)

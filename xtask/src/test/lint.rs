@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::process::{cargo, command, run as sh};
+use crate::process::{cargo, command, output, run as sh};
 use crate::{generated, tools};
 
 pub(crate) fn run() -> Result<()> {
@@ -12,8 +12,15 @@ pub(crate) fn run() -> Result<()> {
         .args(["--features", super::E2E_FEATURES])
         .args(["--", "-D", "warnings"]))?;
     generated::check()?;
+    scripts()?;
     // The advisory database lies behind a network that a build machine may not reach: not checked here.
     sh(command(tools::cargo_deny()?)
         .args(["--workspace", "--all-features", "--offline", "check"])
         .args(["licenses", "bans", "sources"]))
+}
+
+/// Every shell script that is committed.
+fn scripts() -> Result<()> {
+    let files = output(command("git").args(["ls-files", "*.sh", ".ci/run"]))?;
+    sh(command("shellcheck").args(["--severity", "warning"]).args(files.lines()))
 }

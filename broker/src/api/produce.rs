@@ -1,0 +1,167 @@
+//! Produce, versions 3 to 13. Hot path: nothing is allocated for a record, nothing boxed unless the answer must wait.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use protocol::messages::produce_request::TopicProduceData;
+use protocol::messages::produce_response::{
+    BatchIndexAndErrorMessage, PartitionProduceResponse, TopicProduceResponse,
+};
+use protocol::messages::{ProduceRequest, ProduceResponse};
+use protocol::{ApiKey, ErrorCode, Str};
+
+use crate::connection::{CloseReason, Reply};
+use crate::context::{Broker, RequestContext};
+use crate::dispatch::encode;
+use crate::partition::{Accepted, CommitWait, PartitionsView, Refusal};
+
+/// First version that names topics by id.
+const TOPIC_ID_VERSION: i16 = 13;
+/// Longest wait for a commit: a client's absurd timeout must not hold its request for ever.
+const MAX_TIMEOUT_MS: u64 = 10 * 60 * 1000;
+
+/// Appends to all partitions at once, on the connection's task; then waits if the client wants acks=all.
+pub(crate) fn handle(
+    broker: &Arc<Broker>,
+    ctx: RequestContext,
+    request: ProduceRequest,
+) -> Result<Reply, CloseReason> {
+    let acks = request.acks;
+    let wait = (acks == -1).then(CommitWait::new);
+    let mut append = Append {
+        broker,
+        view: broker.partitions.view(),
+        version: ctx.api_version,
+        now_ms: broker.clock.now_ms(),
+        wait: wait.as_ref(),
+        valid_acks: matches!(acks, -1..=1),
+        failed: None,
+    };
+    let responses = request.topic_data.iter().map(|topic| append.topic(topic)).collect();
+    let response = ProduceResponse { responses, ..Default::default() };
+    if acks == 0 {
+        return match append.failed {
+            None => Ok(Reply::Nothing),
+            Some(code) => Err(CloseReason::UnacknowledgedProduce(code.name())),
+        };
+    }
+    match wait {
+        Some(wait) if !wait.is_done() => {
+            let timeout_ms = u64::try_from(request.timeout_ms).unwrap_or(0).min(MAX_TIMEOUT_MS);
+            let timeout = Duration::from_millis(timeout_ms);
+            Ok(Reply::Later(Box::pin(answer_when_committed(ctx, response, wait, timeout))))
+        }
+        _ => Ok(Reply::Now(encode_response(&ctx, &response)?)),
+    }
+}
+
+async fn answer_when_committed(
+    ctx: RequestContext,
+    mut response: ProduceResponse,
+    wait: Arc<CommitWait>,
+    timeout: Duration,
+) -> Result<Vec<protocol::Segment>, CloseReason> {
+    let failure = match tokio::time::timeout(timeout, wait.done()).await {
+        Ok(Ok(())) => None,
+        Ok(Err(_)) => Some(ErrorCode::KAFKA_STORAGE_ERROR),
+        Err(_) => Some(ErrorCode::REQUEST_TIMED_OUT),
+    };
+    if let Some(code) = failure {
+        let partitions = response.responses.iter_mut().flat_map(|t| &mut t.partition_responses);
+        for partition in partitions.filter(|p| p.error_code == ErrorCode::NONE.0) {
+            partition.error_code = code.0;
+            partition.base_offset = -1;
+        }
+    }
+    encode_response(&ctx, &response)
+}
+
+fn encode_response(
+    ctx: &RequestContext,
+    response: &ProduceResponse,
+) -> Result<Vec<protocol::Segment>, CloseReason> {
+    encode(ApiKey::Produce, ctx.api_version, ctx.correlation_id, response)
+}
+
+/// One request being appended.
+struct Append<'a> {
+    broker: &'a Broker,
+    view: Arc<PartitionsView>,
+    version: i16,
+    now_ms: i64,
+    wait: Option<&'a Arc<CommitWait>>,
+    valid_acks: bool,
+    /// The first failure, for acks=0.
+    failed: Option<ErrorCode>,
+}
+
+impl Append<'_> {
+    fn topic(&mut self, topic: &TopicProduceData) -> TopicProduceResponse {
+        let view = Arc::clone(&self.view);
+        let (hosted, unknown) = if self.version >= TOPIC_ID_VERSION {
+            (view.by_id(&topic.topic_id), ErrorCode::UNKNOWN_TOPIC_ID)
+        } else {
+            (view.by_name(&topic.name), ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)
+        };
+        let mut partition_responses = Vec::with_capacity(topic.partition_data.len());
+        for data in &topic.partition_data {
+            let result = if self.valid_acks {
+                hosted
+                    .ok_or(unknown)
+                    .and_then(|topic| topic.partition(data.index))
+                    .map_err(Refusal::of)
+                    .and_then(|partition| {
+                        let records = data.records.as_ref();
+                        partition.append(records, self.version, self.wait, self.now_ms)
+                    })
+            } else {
+                Err(Refusal::of(ErrorCode::INVALID_REQUIRED_ACKS))
+            };
+            let bytes = data.records.as_ref().map_or(0, bytes::Bytes::len);
+            partition_responses.push(self.partition(data.index, bytes, result));
+        }
+        TopicProduceResponse {
+            name: topic.name.clone(),
+            topic_id: topic.topic_id,
+            partition_responses,
+        }
+    }
+
+    fn partition(
+        &mut self,
+        index: i32,
+        bytes: usize,
+        result: Result<Accepted, Refusal>,
+    ) -> PartitionProduceResponse {
+        match result {
+            Ok(accepted) => {
+                self.broker.metrics.bytes_in.inc_by(bytes as u64);
+                self.broker.metrics.records_in.inc_by(accepted.records);
+                PartitionProduceResponse {
+                    index,
+                    base_offset: accepted.base_offset,
+                    log_append_time_ms: accepted.log_append_time_ms,
+                    log_start_offset: accepted.log_start_offset,
+                    ..Default::default()
+                }
+            }
+            Err(refusal) => {
+                self.failed.get_or_insert(refusal.code);
+                let record_error = |(batch_index, reason): (i32, &'static str)| {
+                    let batch_index_error_message = Some(Str::from(reason));
+                    BatchIndexAndErrorMessage { batch_index, batch_index_error_message }
+                };
+                PartitionProduceResponse {
+                    index,
+                    error_code: refusal.code.0,
+                    base_offset: -1,
+                    log_append_time_ms: -1,
+                    log_start_offset: refusal.log_start_offset,
+                    record_errors: refusal.record_errors.into_iter().map(record_error).collect(),
+                    error_message: refusal.message.map(Str::from),
+                    ..Default::default()
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! What runs by the clock: retention, expiry of producers, checkpoints.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+
+use crate::context::Broker;
+
+/// Runs until `shutdown`.
+pub(crate) async fn run(broker: Arc<Broker>, shutdown: CancellationToken) {
+    let every = |key: &str| {
+        // Kafka allows 1 ms; more often than that no check makes sense.
+        let period_ms = u64::try_from(broker.configs.static_long(key)).unwrap_or(1).max(1);
+        let mut ticks = interval(Duration::from_millis(period_ms));
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        ticks
+    };
+    let mut retention = every("log.retention.check.interval.ms");
+    let mut checkpoint = every("log.flush.offset.checkpoint.interval.ms");
+    loop {
+        let work = tokio::select! {
+            _ = retention.tick() => Work::Retention,
+            _ = checkpoint.tick() => Work::Checkpoint,
+            () = shutdown.cancelled() => return,
+        };
+        let broker = Arc::clone(&broker);
+        // Both read and remove files: not on a worker thread.
+        let done = tokio::task::spawn_blocking(move || work.run(&broker)).await;
+        if let Err(error) = done {
+            tracing::error!(%error, "housekeeping failed; it is tried again");
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Work {
+    Retention,
+    Checkpoint,
+}
+
+impl Work {
+    fn run(self, broker: &Broker) {
+        match self {
+            Self::Retention => {
+                let expiration_ms = broker.configs.static_long("producer.id.expiration.ms");
+                broker.partitions.clean_up(broker.clock.now_ms(), expiration_ms);
+            }
+            Self::Checkpoint => {
+                if let Err(error) = broker.partitions.checkpoint() {
+                    tracing::warn!(%error, "failed to write checkpoints; the next start recovers more");
+                }
+            }
+        }
+    }
+}

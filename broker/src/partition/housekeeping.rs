@@ -1,0 +1,103 @@
+//! What happens to partitions by the clock: retention, checkpoints, expiry. Blocks: runs on a thread of its own.
+
+use std::sync::Arc;
+
+use quorum::MetadataImage;
+use storage::{DiskError, FlushTarget};
+
+use super::registry::Partitions;
+use super::replica::Partition;
+
+impl Partitions {
+    /// Applies retention to all partitions, forgets silent producers, gives idle partitions' memory back.
+    pub(crate) fn clean_up(&self, now_ms: i64, producer_expiration_ms: i64) {
+        for partition in self.view().online() {
+            let inner = &mut *partition.inner.lock();
+            let high_watermark = inner.state.high_watermark().offset;
+            match inner.log.apply_retention(high_watermark, now_ms) {
+                Ok(0) => {}
+                Ok(removed) => {
+                    tracing::info!(
+                        %partition, removed, start = inner.log.start_offset(), "retention removed segments"
+                    );
+                }
+                Err(error) => tracing::error!(%partition, "retention failed: {error}"),
+            }
+            inner.log.expire_producers(now_ms, producer_expiration_ms);
+            if !std::mem::take(&mut inner.touched) {
+                inner.log.cool();
+            }
+        }
+    }
+
+    /// Flushes what is not on disk yet and writes the checkpoints, so that a restart after a crash scans little.
+    ///
+    /// # Errors
+    /// The first failed call.
+    pub(crate) fn checkpoint(&self) -> Result<(), DiskError> {
+        let view = self.view();
+        for partition in view.online() {
+            let dirty = {
+                let inner = partition.inner.lock();
+                inner.log.recovery_point() < inner.log.end_offset()
+            };
+            if dirty {
+                partition.request_flush();
+            }
+        }
+        self.log_dir.write_checkpoints(view.online().map(|partition| offsets(partition)))
+    }
+
+    /// Makes a moved log start durable (DeleteRecords).
+    ///
+    /// # Errors
+    /// When the checkpoint cannot be written.
+    pub(crate) fn checkpoint_starts(&self, changed: &[Arc<Partition>]) -> Result<(), DiskError> {
+        self.log_dir.write_checkpoints(changed.iter().map(offsets))
+    }
+
+    /// Puts folders aside that belong to no topic of `image`: what a crash in the middle of a deletion left, or a
+    /// metadata log that was replaced. Their records stay on disk.
+    pub(crate) fn put_strays_aside(&self, image: &MetadataImage) -> Result<(), DiskError> {
+        for (topic, index) in self.log_dir.partitions()? {
+            if image.partition(&topic, index).is_none() {
+                tracing::warn!(%topic, partition = index, "no topic claims this folder: it is renamed to `…-stray`");
+                self.log_dir.put_aside(&topic, index, "unclaimed")?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Closes all logs and notes that this was done, so that the next start needs no scan.
+    ///
+    /// # Errors
+    /// The first failed call; the next start recovers then.
+    pub(crate) fn close(&self) -> Result<(), DiskError> {
+        let view = self.view();
+        let mut first_error = None;
+        for partition in view.online() {
+            // Those who wait for a commit get it; afterwards nothing is taken any more.
+            let closed = partition.flush().and_then(|()| {
+                let inner = &mut *partition.inner.lock();
+                inner.log.close()?;
+                inner.log.fail();
+                Ok(())
+            });
+            if let Err(error) = closed {
+                tracing::error!(%partition, "cannot close the log: {error}");
+                first_error.get_or_insert(error);
+            }
+        }
+        self.log_dir.write_checkpoints(view.online().map(|partition| offsets(partition)))?;
+        match first_error {
+            None => self.log_dir.mark_clean(),
+            Some(error) => Err(error),
+        }
+    }
+}
+
+fn offsets(partition: &Arc<Partition>) -> ((String, i32), i64, i64) {
+    let inner = partition.inner.lock();
+    let name = (partition.topic.to_string(), partition.index);
+    (name, inner.log.recovery_point(), inner.log.start_offset())
+}

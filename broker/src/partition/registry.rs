@@ -1,0 +1,281 @@
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use parking_lot::{Mutex, RwLock};
+use protocol::{ErrorCode, Str, Uuid};
+use quorum::MetadataImage;
+use quorum::image::{PartitionImage, TopicImage};
+use storage::{Flusher, LogDir};
+
+use super::replica::Partition;
+use super::settings::TopicSettings;
+use super::state::{Assignment, PartitionState};
+use crate::config::Configs;
+use crate::context::Clock;
+use crate::metrics::Metrics;
+
+/// Threads that open logs at the start, a processor: they mostly wait for the disk.
+const OPENERS_PER_CPU: usize = 2;
+/// Topics opened by this few partitions are opened without threads.
+const OPEN_INLINE: usize = 4;
+
+/// One partition of a topic, as far as this broker is concerned.
+#[derive(Debug, Clone)]
+pub(crate) enum Slot {
+    /// It is not on this broker.
+    Elsewhere,
+    /// It is served.
+    Online(Arc<Partition>),
+    /// Its log could not be opened; the log says why.
+    Offline,
+}
+
+/// A topic's partitions.
+#[derive(Debug)]
+pub(crate) struct HostedTopic {
+    pub(crate) name: Str,
+    pub(crate) id: Uuid,
+    slots: Vec<Slot>,
+}
+
+impl HostedTopic {
+    /// A partition that this broker serves.
+    ///
+    /// # Errors
+    /// UNKNOWN_TOPIC_OR_PARTITION, NOT_LEADER_OR_FOLLOWER, KAFKA_STORAGE_ERROR.
+    pub(crate) fn partition(&self, index: i32) -> Result<&Arc<Partition>, ErrorCode> {
+        match usize::try_from(index).ok().and_then(|index| self.slots.get(index)) {
+            Some(Slot::Online(partition)) => Ok(partition),
+            Some(Slot::Offline) => Err(ErrorCode::KAFKA_STORAGE_ERROR),
+            Some(Slot::Elsewhere) => Err(ErrorCode::NOT_LEADER_OR_FOLLOWER),
+            None => Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION),
+        }
+    }
+
+    fn online(&self) -> impl Iterator<Item = &Arc<Partition>> {
+        self.slots.iter().filter_map(|slot| match slot {
+            Slot::Online(partition) => Some(partition),
+            _ => None,
+        })
+    }
+}
+
+/// All topics at one moment. A request takes it once: further lookups cost no lock.
+#[derive(Debug, Default)]
+pub(crate) struct PartitionsView {
+    by_name: HashMap<Str, Arc<HostedTopic>>,
+    by_id: HashMap<Uuid, Arc<HostedTopic>>,
+}
+
+impl PartitionsView {
+    /// A topic by name.
+    pub(crate) fn by_name(&self, name: &str) -> Option<&Arc<HostedTopic>> {
+        self.by_name.get(name)
+    }
+
+    /// A topic by id.
+    pub(crate) fn by_id(&self, id: &Uuid) -> Option<&Arc<HostedTopic>> {
+        self.by_id.get(id)
+    }
+
+    /// Every partition that is served.
+    pub(crate) fn online(&self) -> impl Iterator<Item = &Arc<Partition>> {
+        self.by_name.values().flat_map(|topic| topic.online())
+    }
+}
+
+/// The partitions of this broker, kept as the metadata image says.
+#[derive(Debug)]
+pub(crate) struct Partitions {
+    node_id: i32,
+    pub(super) log_dir: Arc<LogDir>,
+    flusher: Arc<Flusher>,
+    configs: Arc<Configs>,
+    clock: Arc<dyn Clock>,
+    metrics: Arc<Metrics>,
+    view: RwLock<Arc<PartitionsView>>,
+    /// The image that was applied last; the lock makes one image be applied at a time.
+    applied: Mutex<Arc<MetadataImage>>,
+}
+
+impl Partitions {
+    pub(crate) fn new(
+        node_id: i32,
+        log_dir: Arc<LogDir>,
+        flusher: Arc<Flusher>,
+        configs: Arc<Configs>,
+        clock: Arc<dyn Clock>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        Self {
+            node_id,
+            log_dir,
+            flusher,
+            configs,
+            clock,
+            metrics,
+            view: RwLock::default(),
+            applied: Mutex::default(),
+        }
+    }
+
+    /// All topics as of now.
+    pub(crate) fn view(&self) -> Arc<PartitionsView> {
+        Arc::clone(&self.view.read())
+    }
+
+    /// A partition that this broker serves.
+    ///
+    /// # Errors
+    /// As [`HostedTopic::partition`].
+    pub(crate) fn get(&self, topic: &str, index: i32) -> Result<Arc<Partition>, ErrorCode> {
+        let view = self.view();
+        let topic = view.by_name(topic).ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?;
+        topic.partition(index).cloned()
+    }
+
+    /// Makes the partitions what `image` says: opens new logs, passes on leaders and configs, removes what was deleted.
+    /// Blocks on the disk. A log that cannot be opened leaves its partition offline; the others go on.
+    pub(crate) fn apply(&self, image: &Arc<MetadataImage>) {
+        let mut applied = self.applied.lock();
+        let old = self.view();
+        let reconfigured = self.broker_configs_differ(&applied, image);
+        let mut next = PartitionsView::default();
+        let mut work = Vec::new();
+        for topic in image.topics().iter() {
+            let known = old.by_id(&topic.id);
+            let unchanged = !reconfigured
+                && applied.topic_by_id(&topic.id).is_some_and(|before| Arc::ptr_eq(before, topic));
+            match known {
+                Some(known) if unchanged => next.insert(Arc::clone(known)),
+                known => work.push((topic, known)),
+            }
+        }
+        for hosted in self.host_all(image, &work) {
+            next.insert(Arc::new(hosted));
+        }
+        for topic in old.by_id.values().filter(|topic| !next.by_id.contains_key(&topic.id)) {
+            self.delete(topic);
+        }
+        self.metrics.partitions.set(next.online().count() as i64);
+        *self.view.write() = Arc::new(next);
+        *applied = Arc::clone(image);
+    }
+
+    fn broker_configs_differ(&self, old: &MetadataImage, new: &MetadataImage) -> bool {
+        use quorum::record::ConfigResource::Broker;
+        [Broker(None), Broker(Some(self.node_id))].iter().any(|r| old.configs(r) != new.configs(r))
+    }
+
+    fn host_all(
+        &self,
+        image: &MetadataImage,
+        work: &[(&Arc<TopicImage>, Option<&Arc<HostedTopic>>)],
+    ) -> Vec<HostedTopic> {
+        let partitions: usize = work.iter().map(|(topic, _)| topic.partitions.len()).sum();
+        let host = |(topic, known): &(&Arc<TopicImage>, Option<&Arc<HostedTopic>>)| {
+            self.host(image, topic, known.map(|known| &**known))
+        };
+        if partitions <= OPEN_INLINE {
+            return work.iter().map(host).collect();
+        }
+        let cpus = std::thread::available_parallelism().map_or(1, usize::from);
+        let share = work.len().div_ceil(cpus * OPENERS_PER_CPU).max(1);
+        std::thread::scope(|scope| {
+            let chunks: Vec<_> = work
+                .chunks(share)
+                .map(|chunk| (scope.spawn(|| chunk.iter().map(host).collect::<Vec<_>>()), chunk))
+                .collect();
+            let mut hosted = Vec::with_capacity(work.len());
+            for (thread, chunk) in chunks {
+                // A panic in a thread is a bug; doing its share here shows it again where it can be seen.
+                hosted.extend(thread.join().unwrap_or_else(|_| chunk.iter().map(host).collect()));
+            }
+            hosted
+        })
+    }
+
+    fn host(
+        &self,
+        image: &MetadataImage,
+        topic: &TopicImage,
+        known: Option<&HostedTopic>,
+    ) -> HostedTopic {
+        let settings = Arc::new(TopicSettings::of(&self.configs, image, topic));
+        let slots = topic.iter().map(|(index, partition)| {
+            if !partition.replicas.contains(&self.node_id) {
+                return Slot::Elsewhere;
+            }
+            let assignment = assignment(partition);
+            match known.and_then(|known| known.slots.get(index as usize)) {
+                Some(Slot::Online(online)) => {
+                    online.configure(Arc::clone(&settings));
+                    online.assign(assignment);
+                    Slot::Online(Arc::clone(online))
+                }
+                Some(Slot::Offline) => Slot::Offline,
+                _ => self.open(topic, index, assignment, &settings),
+            }
+        });
+        HostedTopic { name: topic.name.clone(), id: topic.id, slots: slots.collect() }
+    }
+
+    fn open(
+        &self,
+        topic: &TopicImage,
+        index: i32,
+        assignment: Assignment,
+        settings: &Arc<TopicSettings>,
+    ) -> Slot {
+        let (id, config) = (topic.id.to_string(), settings.log.clone());
+        match self.log_dir.open_log(&topic.name, index, &id, config, self.clock.now_ms()) {
+            Ok((log, report)) => {
+                if report.truncated_bytes > 0 {
+                    tracing::warn!(
+                        topic = %topic.name, partition = index,
+                        "cut {} bytes that had not been acknowledged as durable off the log's end: {}",
+                        report.truncated_bytes, report.reason.as_deref().unwrap_or_default(),
+                    );
+                }
+                let state =
+                    PartitionState::new(self.node_id, assignment, settings.rules, log.end());
+                let name = (topic.name.clone(), topic.id, index);
+                let (settings, flusher) = (Arc::clone(settings), Arc::clone(&self.flusher));
+                Slot::Online(Arc::new(Partition::new(name, log, state, settings, flusher)))
+            }
+            Err(error) => {
+                tracing::error!(topic = %topic.name, partition = index, "partition is offline: {error}");
+                Slot::Offline
+            }
+        }
+    }
+
+    fn delete(&self, topic: &HostedTopic) {
+        for (index, slot) in (0..).zip(&topic.slots) {
+            match slot {
+                Slot::Online(partition) => partition.delete(),
+                Slot::Offline => {}
+                Slot::Elsewhere => continue,
+            }
+            if let Err(error) = self.log_dir.remove_log(&topic.name, index, &topic.id.to_string()) {
+                tracing::error!(topic = %topic.name, partition = index, "cannot remove a deleted partition: {error}");
+            }
+        }
+    }
+}
+
+impl PartitionsView {
+    fn insert(&mut self, topic: Arc<HostedTopic>) {
+        self.by_id.insert(topic.id, Arc::clone(&topic));
+        self.by_name.insert(topic.name.clone(), topic);
+    }
+}
+
+fn assignment(partition: &PartitionImage) -> Assignment {
+    Assignment {
+        leader: partition.leader,
+        leader_epoch: partition.leader_epoch,
+        replicas: Arc::clone(&partition.replicas),
+        isr: Arc::clone(&partition.isr),
+    }
+}

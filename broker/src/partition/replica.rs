@@ -1,0 +1,307 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use bytes::Bytes;
+use parking_lot::{Mutex, RwLock};
+use protocol::records::{Batch, TimestampType};
+use protocol::{ErrorCode, Str, Uuid};
+use storage::log::{AppendError, Appended};
+use storage::producers::{SequenceCheck, SequenceError};
+use storage::{DiskError, DiskFailure, FlushTarget, Flusher, Log};
+
+use super::settings::TopicSettings;
+use super::state::{Assignment, PartitionState};
+use super::validate;
+use super::waiters::{CommitWait, FetchWait, Waiters, Wakeups};
+
+/// A partition replica on this broker.
+///
+/// One lock covers log, state and waiters: an append decides, writes and registers its wait under it, in one system
+/// call. Syncs and cold reads run without it.
+#[derive(Debug)]
+pub(crate) struct Partition {
+    pub(crate) topic: Str,
+    pub(crate) topic_id: Uuid,
+    pub(crate) index: i32,
+    settings: RwLock<Arc<TopicSettings>>,
+    pub(super) inner: Mutex<Inner>,
+    flusher: Arc<Flusher>,
+    /// A flush is queued that will include what is appended now.
+    flush_queued: AtomicBool,
+}
+
+#[derive(Debug)]
+pub(super) struct Inner {
+    pub(super) log: Log,
+    pub(super) state: PartitionState,
+    waiters: Waiters,
+    /// Appends since housekeeping last looked: a partition without any gives its memory back.
+    pub(super) touched: bool,
+}
+
+/// A produce that was appended, or recognised as appended before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Accepted {
+    pub(crate) base_offset: i64,
+    /// -1 under CreateTime.
+    pub(crate) log_append_time_ms: i64,
+    pub(crate) log_start_offset: i64,
+    /// Records appended; 0 for a duplicate.
+    pub(crate) records: u64,
+}
+
+/// A produce that was not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    pub(crate) code: ErrorCode,
+    pub(crate) message: Option<String>,
+    /// Index in the batch and reason, of records that caused it (KIP-467).
+    pub(crate) record_errors: Vec<(i32, &'static str)>,
+    pub(crate) log_start_offset: i64,
+}
+
+impl Refusal {
+    pub(crate) fn of(code: ErrorCode) -> Self {
+        Self { code, message: None, record_errors: Vec::new(), log_start_offset: -1 }
+    }
+}
+
+impl Partition {
+    pub(super) fn new(
+        (topic, topic_id, index): (Str, Uuid, i32),
+        log: Log,
+        state: PartitionState,
+        settings: Arc<TopicSettings>,
+        flusher: Arc<Flusher>,
+    ) -> Self {
+        Self {
+            topic,
+            topic_id,
+            index,
+            settings: RwLock::new(settings),
+            inner: Mutex::new(Inner { log, state, waiters: Waiters::default(), touched: true }),
+            flusher,
+            flush_queued: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn settings(&self) -> Arc<TopicSettings> {
+        Arc::clone(&self.settings.read())
+    }
+
+    /// Appends what a client sent. With `wait` (acks=all) the wait is over when the records are committed.
+    ///
+    /// Locks: settings (shared), partition. System calls: one `pwritev`. Copies: none of records of 4 KiB and
+    /// more, one of smaller ones (into the hot tail).
+    ///
+    /// # Errors
+    /// [`Refusal`]; nothing was appended.
+    pub(crate) fn append(
+        self: &Arc<Self>,
+        records: Option<&Bytes>,
+        produce_version: i16,
+        wait: Option<&Arc<CommitWait>>,
+        now_ms: i64,
+    ) -> Result<Accepted, Refusal> {
+        let settings = self.settings();
+        let batch = validate::produced(records, &settings, produce_version, now_ms)?;
+        self.append_batch(&batch, &settings, wait, now_ms)
+    }
+
+    /// Appends a batch of the broker's own (a coordinator's), as under acks=all: `wait` is over when it is committed.
+    ///
+    /// # Errors
+    /// As for a client's produce.
+    pub(crate) fn append_own(
+        self: &Arc<Self>,
+        batch: &Batch,
+        wait: &Arc<CommitWait>,
+        now_ms: i64,
+    ) -> Result<Accepted, Refusal> {
+        self.append_batch(batch, &self.settings(), Some(wait), now_ms)
+    }
+
+    fn append_batch(
+        self: &Arc<Self>,
+        batch: &Batch,
+        settings: &TopicSettings,
+        wait: Option<&Arc<CommitWait>>,
+        now_ms: i64,
+    ) -> Result<Accepted, Refusal> {
+        if self.flusher.is_failed() {
+            return Err(Refusal::of(ErrorCode::KAFKA_STORAGE_ERROR));
+        }
+        let mut inner = self.inner.lock();
+        let inner_mut = &mut *inner;
+        let acks = if wait.is_some() { -1 } else { 1 };
+        inner_mut.state.admit(acks).map_err(Refusal::of)?;
+        let log_start_offset = inner_mut.log.start_offset();
+        match inner_mut.log.producers().check(batch.header()) {
+            Ok(SequenceCheck::Append) => {}
+            Ok(SequenceCheck::Duplicate { base_offset, timestamp }) => {
+                let end = base_offset + i64::from(batch.header().last_offset_delta) + 1;
+                if let Some(wait) = wait {
+                    inner_mut.wait_for(end, wait);
+                }
+                let log_append_time_ms = append_time(settings, timestamp);
+                return Ok(Accepted {
+                    base_offset,
+                    log_append_time_ms,
+                    log_start_offset,
+                    records: 0,
+                });
+            }
+            Err(error) => return Err(sequence_refusal(error, log_start_offset)),
+        }
+        let append_time_ms =
+            (settings.timestamp_type == TimestampType::LogAppendTime).then_some(now_ms);
+        let leader_epoch = inner_mut.state.leader_epoch();
+        let appended = inner_mut
+            .log
+            .append(batch, leader_epoch, append_time_ms, now_ms)
+            .map_err(|error| self.append_refusal(&error, log_start_offset))?;
+        let wakeups = inner_mut.appended(&appended, wait);
+        let flush = inner_mut.state.flushes_before_ack();
+        drop(inner);
+        wakeups.wake();
+        if flush {
+            self.request_flush();
+        }
+        Ok(Accepted {
+            base_offset: appended.base_offset,
+            log_append_time_ms: append_time(settings, appended.max_timestamp),
+            log_start_offset,
+            records: batch.header().record_count as u64,
+        })
+    }
+
+    fn append_refusal(&self, error: &AppendError, log_start_offset: i64) -> Refusal {
+        let code = match error {
+            AppendError::LargerThanSegment { .. } => ErrorCode::RECORD_LIST_TOO_LARGE,
+            AppendError::Disk(_) | AppendError::Failed => ErrorCode::KAFKA_STORAGE_ERROR,
+            AppendError::OutOfOrder { .. } => ErrorCode::UNKNOWN_SERVER_ERROR,
+        };
+        if let AppendError::Disk(disk) = error {
+            tracing::error!(partition = %self, "cannot append: {disk}");
+        }
+        let message = Some(error.to_string());
+        Refusal { message, log_start_offset, ..Refusal::of(code) }
+    }
+
+    /// Queues a flush of everything that is appended until it begins.
+    pub(super) fn request_flush(self: &Arc<Self>) {
+        if !self.flush_queued.swap(true, Ordering::AcqRel) {
+            self.flusher.request(Arc::clone(self) as Arc<dyn FlushTarget>);
+        }
+    }
+
+    /// `wait` is told about the next change of what may be read here.
+    pub(crate) fn watch(&self, wait: &Arc<FetchWait>) {
+        self.inner.lock().waiters.add_fetch(wait);
+    }
+
+    /// Takes a new leader and replicas from the metadata image.
+    pub(super) fn assign(&self, assignment: Assignment) {
+        let mut inner = self.inner.lock();
+        let moved = inner.state.assign(assignment);
+        let wakeups = inner.news(moved);
+        drop(inner);
+        wakeups.wake();
+    }
+
+    /// Takes changed configs.
+    pub(super) fn configure(&self, settings: Arc<TopicSettings>) {
+        let mut inner = self.inner.lock();
+        inner.log.set_config(settings.log.clone());
+        let moved = inner.state.set_rules(settings.rules);
+        let wakeups = inner.news(moved);
+        drop(inner);
+        *self.settings.write() = settings;
+        wakeups.wake();
+    }
+
+    /// The topic was deleted: whoever waits is told, nothing is served any more.
+    pub(super) fn delete(&self) {
+        let mut inner = self.inner.lock();
+        inner.state.delete();
+        inner.log.fail();
+        let wakeups = inner.waiters.fail();
+        drop(inner);
+        wakeups.wake();
+    }
+}
+
+impl Inner {
+    fn appended(&mut self, appended: &Appended, wait: Option<&Arc<CommitWait>>) -> Wakeups {
+        self.touched = true;
+        let moved = self.state.appended(appended.end);
+        if let Some(wait) = wait {
+            self.wait_for(appended.end.offset, wait);
+        }
+        self.news(moved)
+    }
+
+    fn wait_for(&mut self, offset: i64, wait: &Arc<CommitWait>) {
+        if self.state.high_watermark().offset < offset {
+            self.waiters.add_commit(offset, wait);
+        }
+    }
+
+    fn news(&mut self, high_watermark_moved: bool) -> Wakeups {
+        if high_watermark_moved {
+            self.waiters.committed(self.state.high_watermark().offset)
+        } else {
+            Wakeups::default()
+        }
+    }
+}
+
+impl FlushTarget for Partition {
+    fn flush(&self) -> Result<(), DiskError> {
+        self.flush_queued.store(false, Ordering::Release);
+        let plan = self.inner.lock().log.plan_flush();
+        let result = plan.run();
+        let mut inner = self.inner.lock();
+        let wakeups = match &result {
+            Ok(()) => {
+                inner.log.flushed(&plan);
+                let moved = inner.state.flushed(plan.end());
+                inner.news(moved)
+            }
+            // The folder of a deleted topic may vanish under a flush; that is no failure of the disk.
+            Err(error) if error.failure == DiskFailure::NotFound => inner.waiters.fail(),
+            Err(_) => {
+                inner.log.fail();
+                inner.waiters.fail()
+            }
+        };
+        drop(inner);
+        wakeups.wake();
+        match result {
+            Err(error) if error.failure == DiskFailure::NotFound => Ok(()),
+            other => other,
+        }
+    }
+}
+
+impl std::fmt::Display for Partition {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}-{}", self.topic, self.index)
+    }
+}
+
+fn append_time(settings: &TopicSettings, timestamp: i64) -> i64 {
+    match settings.timestamp_type {
+        TimestampType::CreateTime => -1,
+        TimestampType::LogAppendTime => timestamp,
+    }
+}
+
+fn sequence_refusal(error: SequenceError, log_start_offset: i64) -> Refusal {
+    let code = match error {
+        SequenceError::OldEpoch { .. } => ErrorCode::INVALID_PRODUCER_EPOCH,
+        SequenceError::OutOfOrder { .. } => ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER,
+        SequenceError::NoSequence { .. } => ErrorCode::INVALID_RECORD,
+    };
+    Refusal { message: Some(error.to_string()), log_start_offset, ..Refusal::of(code) }
+}

@@ -1,0 +1,35 @@
+//! The flag that all Kafka tools share: where the cluster is.
+
+use clap::Args;
+use client::{Client, ClientConfig};
+
+/// Longest wait for a broker that does not answer, so that a wrong address is told soon.
+const RETRY_TIMEOUT_MS: u32 = 15_000;
+
+#[derive(Debug, Args)]
+pub(crate) struct ClusterArgs {
+    /// Addresses of brokers, separated by commas; one that answers is enough
+    #[arg(
+        short,
+        long,
+        env = "VLTAVA_BOOTSTRAP",
+        default_value = "127.0.0.1:9092",
+        value_name = "HOST:PORT",
+        global = true,
+        help_heading = "Cluster"
+    )]
+    pub(crate) bootstrap: String,
+}
+
+impl ClusterArgs {
+    /// A client that has not connected yet.
+    ///
+    /// # Errors
+    /// When the addresses cannot be addresses.
+    pub(crate) fn client(&self) -> anyhow::Result<Client> {
+        let mut config = ClientConfig::new(&self.bootstrap).with_client_id("vltava");
+        config.retry_timeout_ms = RETRY_TIMEOUT_MS;
+        config.validate()?;
+        Ok(Client::new(config))
+    }
+}

@@ -1,0 +1,168 @@
+//! What runs in this process: the broker, the Connect worker, a Streams worker for each app.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use broker::{Broker, BrokerConfig, BrokerHandle};
+use client::{Client, ClientConfig};
+
+use super::plan::Running;
+use super::reconcile::streams_app::DesiredApp;
+
+/// Longest wait for one part to stop before the process goes on without it; what was acknowledged is safe anyway.
+const STOP_TIMEOUT: Duration = Duration::from_secs(15);
+/// The broker's id: there is only one.
+const NODE_ID: i32 = 0;
+/// The group of the Connect worker.
+const CONNECT_GROUP: &str = "vltava-connect";
+
+/// Where the platform lives and listens. Port 0 takes any free port, and keeps it over a restart.
+#[derive(Debug, Clone)]
+pub(crate) struct Site {
+    pub(crate) data_dir: PathBuf,
+    /// Where relative paths of connectors made through REST start.
+    pub(crate) files_dir: PathBuf,
+    pub(crate) bind: IpAddr,
+    pub(crate) kafka_port: u16,
+    pub(crate) connect_port: u16,
+    pub(crate) admin_port: Option<u16>,
+}
+
+/// Why a part does not start.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PlatformError {
+    #[error("the broker does not start: {0}")]
+    Broker(String),
+    #[error("the Connect worker does not start: {0}")]
+    Connect(String),
+}
+
+/// One running app.
+pub(crate) struct RunningApp {
+    pub(crate) fingerprint: u64,
+    pub(crate) worker: streams::WorkerHandle,
+}
+
+/// Everything that runs.
+pub(crate) struct Platform {
+    pub(crate) site: Site,
+    pub(crate) running: Running,
+    pub(crate) broker: BrokerHandle,
+    pub(crate) connect: connect::WorkerHandle,
+    pub(crate) client: Client,
+    pub(crate) apps: BTreeMap<String, RunningApp>,
+}
+
+impl Platform {
+    /// Starts the broker, then the Connect worker.
+    ///
+    /// # Errors
+    /// When one of them does not start; nothing is left running then.
+    pub(crate) async fn start(
+        mut site: Site,
+        broker_properties: BTreeMap<String, String>,
+        connect_properties: BTreeMap<String, String>,
+    ) -> Result<Self, PlatformError> {
+        let broker = start_broker(&site, broker_properties.clone()).await?;
+        let address = broker.addr();
+        let client =
+            Client::new(ClientConfig::new(&address.to_string()).with_client_id("vltava-up"));
+        let connect = match start_connect(&site, address, connect_properties.clone()).await {
+            Ok(connect) => connect,
+            Err(error) => {
+                client.close().await;
+                stop_in_time("broker", broker.shutdown()).await;
+                return Err(error);
+            }
+        };
+        site.kafka_port = address.port();
+        site.connect_port = connect.rest_addr().port();
+        let running = Running {
+            broker_address: address.to_string(),
+            broker: broker_properties,
+            connect_url: format!("http://{}", connect.rest_addr()),
+            connect: connect_properties,
+        };
+        Ok(Self { site, running, broker, connect, client, apps: BTreeMap::new() })
+    }
+
+    /// Starts `app`; a version of it that runs is stopped first, since both would want the same state.
+    ///
+    /// # Errors
+    /// What the worker says.
+    pub(crate) async fn start_app(&mut self, app: &DesiredApp) -> Result<(), streams::StartError> {
+        self.stop_app(&app.declared.name).await;
+        let config = streams::WorkerConfig {
+            bootstrap: self.running.broker_address.clone(),
+            application_id: app.application_id().to_owned(),
+            state_dir: self.site.data_dir.join("streams").join(app.application_id()),
+            topology: app.topology.clone(),
+            commit_interval_ms: app.commit_interval_ms(),
+            admin_listen: None,
+        };
+        let worker = streams::Worker::start(config).await?;
+        self.apps
+            .insert(app.declared.name.clone(), RunningApp { fingerprint: app.fingerprint, worker });
+        Ok(())
+    }
+
+    pub(crate) async fn stop_app(&mut self, name: &str) {
+        if let Some(app) = self.apps.remove(name) {
+            stop_in_time(name, app.worker.shutdown()).await;
+        }
+    }
+
+    /// Stops readers before what they read from: apps, Connect, broker.
+    pub(crate) async fn stop(mut self) -> Site {
+        let apps: Vec<_> = std::mem::take(&mut self.apps).into_iter().collect();
+        let stopping = apps
+            .into_iter()
+            .map(|(name, app)| async move { stop_in_time(&name, app.worker.shutdown()).await });
+        futures_util::future::join_all(stopping).await;
+        stop_in_time("Connect worker", self.connect.shutdown()).await;
+        self.client.close().await;
+        stop_in_time("broker", self.broker.shutdown()).await;
+        self.site
+    }
+}
+
+async fn start_broker(
+    site: &Site,
+    properties: BTreeMap<String, String>,
+) -> Result<BrokerHandle, PlatformError> {
+    let config = BrokerConfig {
+        node_id: NODE_ID,
+        cluster_id: None,
+        listen: SocketAddr::new(site.bind, site.kafka_port),
+        advertised: None,
+        admin_listen: site.admin_port.map(|port| SocketAddr::new(site.bind, port)),
+        data_dir: site.data_dir.join("broker"),
+        properties,
+    };
+    Broker::start(config).await.map_err(|error| PlatformError::Broker(error.to_string()))
+}
+
+async fn start_connect(
+    site: &Site,
+    bootstrap: SocketAddr,
+    properties: BTreeMap<String, String>,
+) -> Result<connect::WorkerHandle, PlatformError> {
+    let config = connect::WorkerConfig {
+        rest_listen: SocketAddr::new(site.bind, site.connect_port),
+        files_dir: site.files_dir.clone(),
+        properties,
+        ..connect::WorkerConfig::new(bootstrap.to_string(), CONNECT_GROUP)
+    };
+    connect::Worker::start(config).await.map_err(|error| PlatformError::Connect(error.to_string()))
+}
+
+async fn stop_in_time(what: &str, stop: impl Future) {
+    if tokio::time::timeout(STOP_TIMEOUT, stop).await.is_err() {
+        tracing::warn!(
+            "{what} did not stop within {} s; going on without it",
+            STOP_TIMEOUT.as_secs()
+        );
+    }
+}

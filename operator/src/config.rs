@@ -1,0 +1,49 @@
+//! What the operator is told when it starts.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+/// Port of `/livez`, `/readyz` and `/metrics`.
+pub(crate) const DEFAULT_HEALTH_PORT: u16 = 8080;
+/// Environment variable with the image of the workers.
+pub(crate) const IMAGE_VARIABLE: &str = "VLTAVA_IMAGE";
+/// Environment variable with the operator's own namespace, where its lease lives.
+pub(crate) const NAMESPACE_VARIABLE: &str = "POD_NAMESPACE";
+/// Environment variable with the operator's own pod, which is its name as a leader.
+pub(crate) const POD_VARIABLE: &str = "POD_NAME";
+/// Name of the lease.
+pub(crate) const LEASE_NAME: &str = "vltava-operator";
+
+/// Settings of [`crate::run`].
+#[derive(Clone, Debug)]
+pub struct OperatorConfig {
+    /// Namespace to watch; `None` watches all.
+    pub namespace: Option<String>,
+    /// Address of the operator's own HTTP port.
+    pub health_listen: SocketAddr,
+    /// Image of brokers and workers whose object names none.
+    pub image: String,
+    /// Namespace of the lease.
+    pub own_namespace: String,
+    /// Name of this operator among those that want to lead.
+    pub identity: String,
+    /// Whether to lead only while holding the lease; without it, exactly one operator may run.
+    pub leader_election: bool,
+}
+
+impl OperatorConfig {
+    /// Settings from the environment that the chart makes (`VLTAVA_IMAGE`, `POD_NAMESPACE`, `POD_NAME`), with
+    /// defaults for an operator run by hand.
+    #[must_use]
+    pub fn from_env() -> Self {
+        let variable = |name: &str| std::env::var(name).ok().filter(|v| !v.is_empty());
+        Self {
+            namespace: None,
+            health_listen: SocketAddr::from((Ipv4Addr::UNSPECIFIED, DEFAULT_HEALTH_PORT)),
+            image: variable(IMAGE_VARIABLE).unwrap_or_else(|| "vltava:latest".to_owned()),
+            own_namespace: variable(NAMESPACE_VARIABLE).unwrap_or_else(|| "default".to_owned()),
+            identity: variable(POD_VARIABLE)
+                .unwrap_or_else(|| format!("vltava-operator-{:08x}", fastrand::u32(..))),
+            leader_election: true,
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! Labels and names of what the operator makes.
+//!
+//! Selectors use only our own domain. `app.kubernetes.io/*` is there for people and tools, but for `instance`,
+//! which GitOps tools take for theirs.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta, OwnerReference};
+
+/// Value of `app.kubernetes.io/managed-by`, on everything that the operator makes.
+pub(crate) const MANAGED_BY: &str = "vltava-operator";
+/// Selects everything that the operator makes.
+pub(crate) const MANAGED_SELECTOR: &str = "app.kubernetes.io/managed-by=vltava-operator";
+/// Hash of the configuration, on pod templates: another configuration restarts the pod.
+pub(crate) const CONFIG_HASH: &str = "vltava.dev/config-hash";
+/// Kafka's node id, on a broker's objects.
+pub(crate) const BROKER_ID: &str = "vltava.dev/broker-id";
+
+pub(crate) type Map = BTreeMap<String, String>;
+
+/// Whose objects they are: the label's key (`vltava.dev/cluster`), the owner's name, and what they do.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Labels<'a> {
+    /// Key of the owner's label.
+    pub(crate) owner_key: &'static str,
+    /// Name of the owner.
+    pub(crate) owner: &'a str,
+    /// `broker`, `connect` or `streams`.
+    pub(crate) component: &'static str,
+}
+
+impl Labels<'_> {
+    /// The label that selects all objects of the owner.
+    pub(crate) fn selector(&self) -> Map {
+        Map::from([(self.owner_key.to_owned(), self.owner.to_owned())])
+    }
+
+    /// [`Self::selector`] as the API takes it.
+    pub(crate) fn label_selector(&self) -> LabelSelector {
+        LabelSelector { match_labels: Some(self.selector()), ..Default::default() }
+    }
+
+    /// [`Self::selector`] as a query takes it.
+    pub(crate) fn query(&self) -> String {
+        format!("{}={}", self.owner_key, self.owner)
+    }
+
+    /// All labels of an object.
+    pub(crate) fn all(&self) -> Map {
+        let mut labels = self.selector();
+        labels.insert("app.kubernetes.io/name".to_owned(), "vltava".to_owned());
+        labels.insert("app.kubernetes.io/component".to_owned(), self.component.to_owned());
+        labels.insert("app.kubernetes.io/managed-by".to_owned(), MANAGED_BY.to_owned());
+        labels
+    }
+
+    /// Metadata of a child object. Without `owner`, the object outlives its owner.
+    pub(crate) fn meta(
+        &self,
+        name: String,
+        namespace: &str,
+        owner: Option<OwnerReference>,
+    ) -> ObjectMeta {
+        ObjectMeta {
+            name: Some(name),
+            namespace: Some(namespace.to_owned()),
+            labels: Some(self.all()),
+            owner_references: owner.map(|o| vec![o]),
+            ..Default::default()
+        }
+    }
+}

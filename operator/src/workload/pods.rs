@@ -1,0 +1,184 @@
+//! What a pod waits for, in words.
+
+use crds::Reason;
+use k8s_openapi::api::core::v1::{ContainerStatus, Pod, PodStatus};
+
+use super::SetState;
+use crate::verdict::Verdict;
+
+/// Restarts after which a crashing container is taken for broken and not for early.
+const RESTARTS_TO_FAIL: i32 = 5;
+/// Reasons of a waiting container that do not pass by themselves.
+const FAILING: &[&str] = &[
+    "ImagePullBackOff",
+    "InvalidImageName",
+    "ErrImageNeverPull",
+    "CreateContainerConfigError",
+    "CreateContainerError",
+];
+
+/// What a pod is at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum PodState {
+    /// It is ready and not being deleted.
+    Ready,
+    /// It will be; the text says what it waits for.
+    Waiting(String),
+    /// It will not be without a change; the text says why.
+    Failing(String),
+}
+
+/// Looks at one pod.
+pub(crate) fn pod_state(pod: &Pod) -> PodState {
+    if pod.metadata.deletion_timestamp.is_some() {
+        return PodState::Waiting("is being replaced".to_owned());
+    }
+    let Some(status) = &pod.status else { return PodState::Waiting("was just created".to_owned()) };
+    if condition(status, "Ready").is_some_and(|(state, _)| state == "True") {
+        return PodState::Ready;
+    }
+    if let Some(("False", message)) = condition(status, "PodScheduled") {
+        return PodState::Waiting(format!(
+            "cannot be placed on a node: {}",
+            message.unwrap_or("no reason given")
+        ));
+    }
+    let container = status.container_statuses.as_ref().and_then(|c| c.first());
+    container.map_or_else(|| PodState::Waiting("is starting".to_owned()), container_state)
+}
+
+fn container_state(container: &ContainerStatus) -> PodState {
+    let state = container.state.as_ref();
+    if let Some(waiting) = state.and_then(|s| s.waiting.as_ref()) {
+        let reason = waiting.reason.as_deref().unwrap_or("waiting");
+        let message = waiting.message.as_deref().unwrap_or_default();
+        if reason == "CrashLoopBackOff" {
+            let text =
+                format!("has crashed {} times: {}", container.restart_count, last_words(container));
+            return if container.restart_count >= RESTARTS_TO_FAIL {
+                PodState::Failing(text)
+            } else {
+                PodState::Waiting(text)
+            };
+        }
+        let text =
+            if message.is_empty() { reason.to_owned() } else { format!("{reason}: {message}") };
+        return if FAILING.contains(&reason) {
+            PodState::Failing(text)
+        } else {
+            PodState::Waiting(text)
+        };
+    }
+    if state.is_some_and(|s| s.terminated.is_some()) {
+        return PodState::Waiting(format!("ended: {}", last_words(container)));
+    }
+    PodState::Waiting("runs and is not ready yet".to_owned())
+}
+
+/// Why the container ended last.
+fn last_words(container: &ContainerStatus) -> String {
+    let ended = |state: &Option<k8s_openapi::api::core::v1::ContainerState>| {
+        state.as_ref().and_then(|s| s.terminated.clone())
+    };
+    let Some(end) = ended(&container.state).or_else(|| ended(&container.last_state)) else {
+        return "see its log".to_owned();
+    };
+    let reason = end.reason.unwrap_or_else(|| "Error".to_owned());
+    let message = end.message.unwrap_or_default();
+    let detail = message.trim().lines().last().unwrap_or_default();
+    if detail.is_empty() {
+        format!("{reason}, exit code {}; see its log", end.exit_code)
+    } else {
+        format!("{reason}: {detail}")
+    }
+}
+
+fn condition<'a>(status: &'a PodStatus, type_: &str) -> Option<(&'a str, Option<&'a str>)> {
+    let found = status.conditions.as_ref()?.iter().find(|c| c.type_ == type_)?;
+    Some((found.status.as_str(), found.message.as_deref()))
+}
+
+/// What to say of a StatefulSet's pods while they are not all ready and current; `None` once they are.
+pub(crate) fn pods_verdict(
+    what: &str,
+    names: &[String],
+    pods: &[Pod],
+    set: SetState,
+) -> Option<Verdict> {
+    let state =
+        |name: &String| pods.iter().find(|p| p.metadata.name.as_ref() == Some(name)).map(pod_state);
+    let waiting =
+        names.iter().map(|name| (name, state(name))).find(|(_, s)| *s != Some(PodState::Ready));
+    let head = format!("{} of {} {what} ready", set.ready.min(set.replicas), names.len());
+    match waiting {
+        Some((name, Some(PodState::Failing(text)))) => {
+            Some(Verdict::stalled(Reason::PodFailing, format!("{head}; pod {name} {text}")))
+        }
+        Some((name, Some(PodState::Waiting(text)))) => {
+            Some(Verdict::working(Reason::PodsNotReady, format!("{head}; pod {name} {text}")))
+        }
+        Some((name, _)) => Some(Verdict::working(
+            Reason::PodsNotReady,
+            format!("{head}; pod {name} is about to be created"),
+        )),
+        None if !set.settled => {
+            Some(Verdict::working(Reason::PodsNotReady, format!("{head}; pods are being replaced")))
+        }
+        None => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pod(status: serde_json::Value) -> Pod {
+        serde_json::from_value(serde_json::json!({"metadata": {"name": "p"}, "status": status}))
+            .unwrap()
+    }
+
+    #[test]
+    fn a_ready_pod_that_is_being_deleted_is_not_ready() {
+        let mut pod = pod(serde_json::json!({"conditions": [{"type": "Ready", "status": "True"}]}));
+        assert_eq!(pod_state(&pod), PodState::Ready);
+        pod.metadata.deletion_timestamp =
+            Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(
+                k8s_openapi::jiff::Timestamp::UNIX_EPOCH,
+            ));
+        assert_eq!(pod_state(&pod), PodState::Waiting("is being replaced".to_owned()));
+    }
+
+    #[test]
+    fn an_unschedulable_pod_says_why() {
+        let pod = pod(serde_json::json!({"conditions": [
+            {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/3 nodes are available"}]}));
+        assert_eq!(
+            pod_state(&pod),
+            PodState::Waiting("cannot be placed on a node: 0/3 nodes are available".to_owned())
+        );
+    }
+
+    #[test]
+    fn crashes_are_early_and_then_broken() {
+        let crashed = |restarts: i32| {
+            pod(serde_json::json!({"containerStatuses": [{
+                "name": "c", "image": "i", "imageID": "", "ready": false, "restartCount": restarts,
+                "state": {"waiting": {"reason": "CrashLoopBackOff"}},
+                "lastState": {"terminated": {"exitCode": 2, "reason": "Error"}}}]}))
+        };
+        assert!(matches!(pod_state(&crashed(1)), PodState::Waiting(_)));
+        let PodState::Failing(text) = pod_state(&crashed(5)) else { panic!("not failing") };
+        assert_eq!(text, "has crashed 5 times: Error, exit code 2; see its log");
+    }
+
+    #[test]
+    fn an_image_that_cannot_be_pulled_fails() {
+        let pod = pod(serde_json::json!({"containerStatuses": [{
+            "name": "c", "image": "i", "imageID": "", "ready": false, "restartCount": 0,
+            "state": {"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}}}]}));
+        assert_eq!(
+            pod_state(&pod),
+            PodState::Failing("ImagePullBackOff: no such image".to_owned())
+        );
+    }
+}

@@ -1,0 +1,306 @@
+//! [`SimDisk`]: files in memory with what a real disk may do to them.
+//!
+//! Until a file is synced its writes are pending: a crash keeps any of them, drops others, and tears some at a sector.
+//! Until a folder is synced its changed names are pending, in order: a crash keeps a prefix of them (a journal).
+
+mod file;
+mod names;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use storage::disk::OpenMode;
+use storage::{Disk, DiskError, DiskFile};
+
+use file::SimFile;
+use names::Names;
+
+/// Writes are torn at multiples of this: what a device writes at once.
+const SECTOR_BYTES: usize = 512;
+
+/// Bytes by inode.
+type Inodes = BTreeMap<u64, Content>;
+
+/// A file's bytes: those that survive a crash for certain, and what has been done since.
+#[derive(Debug, Default, Clone)]
+struct Content {
+    durable: Vec<u8>,
+    current: Vec<u8>,
+    pending: Vec<Change>,
+}
+
+#[derive(Debug, Clone)]
+enum Change {
+    Write { offset: usize, bytes: Vec<u8> },
+    Truncate(usize),
+}
+
+#[derive(Debug)]
+struct State {
+    names: Names,
+    inodes: Inodes,
+    next_inode: u64,
+    /// Raised by a crash: handles from before it are of no use.
+    boot: u64,
+    random: fastrand::Rng,
+    capacity_bytes: usize,
+    sync_works: bool,
+    failing_syncs: u32,
+}
+
+/// A disk made from a seed; clones are the same disk.
+#[derive(Debug, Clone)]
+pub struct SimDisk {
+    state: Arc<Mutex<State>>,
+}
+
+impl SimDisk {
+    /// An empty disk without faults.
+    pub fn new(seed: u64) -> Self {
+        Self {
+            state: Arc::new(Mutex::new(State {
+                names: Names::default(),
+                inodes: Inodes::new(),
+                next_inode: 1,
+                boot: 0,
+                random: fastrand::Rng::with_seed(seed),
+                capacity_bytes: usize::MAX,
+                sync_works: true,
+                failing_syncs: 0,
+            })),
+        }
+    }
+
+    /// From now on writes fail with ENOSPC when all files together would be longer.
+    pub fn set_capacity_bytes(&self, bytes: usize) {
+        self.state.lock().capacity_bytes = bytes;
+    }
+
+    /// Bytes of all files.
+    pub fn used_bytes(&self) -> usize {
+        self.state.lock().used_bytes()
+    }
+
+    /// The next syncs fail with EIO.
+    pub fn fail_syncs(&self, count: u32) {
+        self.state.lock().failing_syncs = count;
+    }
+
+    /// A disk that lies: syncs answer without having done anything.
+    pub fn break_sync(&self) {
+        self.state.lock().sync_works = false;
+    }
+
+    /// The power fails and comes back. Open files are gone; what was not synced is there in part.
+    pub fn crash(&self) {
+        let state = &mut *self.state.lock();
+        state.boot += 1;
+        state.failing_syncs = 0;
+        state.names.crash(&mut state.random);
+        for content in state.inodes.values_mut() {
+            content.crash(&mut state.random);
+        }
+        let named = state.names.inodes();
+        state.inodes.retain(|inode, _| named.contains(inode));
+    }
+}
+
+impl State {
+    fn used_bytes(&self) -> usize {
+        self.inodes.values().map(|content| content.current.len()).sum()
+    }
+}
+
+impl Content {
+    /// Applies a change to `bytes`; a gap before a write reads as zeros.
+    fn apply(bytes: &mut Vec<u8>, change: &Change) {
+        match change {
+            Change::Write { offset, bytes: new } => {
+                let end = offset + new.len();
+                if bytes.len() < end {
+                    bytes.resize(end, 0);
+                }
+                bytes[*offset..end].copy_from_slice(new);
+            }
+            Change::Truncate(len) => bytes.resize(*len, 0),
+        }
+    }
+
+    fn change(&mut self, change: Change) {
+        Self::apply(&mut self.current, &change);
+        self.pending.push(change);
+    }
+
+    fn sync(&mut self) {
+        self.durable.clone_from(&self.current);
+        self.pending.clear();
+    }
+
+    /// Each pending change survives, is lost, or (a write) survives up to a sector's end.
+    fn crash(&mut self, random: &mut fastrand::Rng) {
+        let mut survived = std::mem::take(&mut self.durable);
+        for change in self.pending.drain(..) {
+            match (random.u8(..3), change) {
+                (0, _) => {}
+                (1, Change::Write { offset, bytes }) => {
+                    let sectors = bytes.len() / SECTOR_BYTES;
+                    let kept = random.usize(..=sectors) * SECTOR_BYTES;
+                    let bytes = bytes[..kept].to_vec();
+                    Self::apply(&mut survived, &Change::Write { offset, bytes });
+                }
+                (_, change) => Self::apply(&mut survived, &change),
+            }
+        }
+        self.current.clone_from(&survived);
+        self.durable = survived;
+    }
+}
+
+fn not_found(op: &'static str, path: &Path) -> DiskError {
+    DiskError::new(op, path, io::ErrorKind::NotFound.into())
+}
+
+impl Disk for SimDisk {
+    fn open(&self, path: &Path, mode: OpenMode) -> Result<Arc<dyn DiskFile>, DiskError> {
+        let state = &mut *self.state.lock();
+        let inode = match state.names.inode(path) {
+            Some(inode) => inode,
+            None if mode == OpenMode::Create && state.names.has_parent(path) => {
+                let inode = state.next_inode;
+                state.next_inode += 1;
+                state.inodes.insert(inode, Content::default());
+                state.names.add(path, inode);
+                inode
+            }
+            None => return Err(not_found("open", path)),
+        };
+        let handle = SimFile {
+            state: Arc::clone(&self.state),
+            inode,
+            boot: state.boot,
+            path: path.to_owned(),
+            writable: mode != OpenMode::Read,
+        };
+        Ok(Arc::new(handle))
+    }
+
+    fn remove(&self, path: &Path) -> Result<(), DiskError> {
+        self.state.lock().names.remove(path);
+        Ok(())
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> Result<(), DiskError> {
+        if self.state.lock().names.rename(from, to) {
+            Ok(())
+        } else {
+            Err(not_found("rename", from))
+        }
+    }
+
+    fn list(&self, dir: &Path) -> Result<Vec<String>, DiskError> {
+        self.state.lock().names.list(dir).ok_or_else(|| not_found("list", dir))
+    }
+
+    fn exists(&self, path: &Path) -> Result<bool, DiskError> {
+        Ok(self.state.lock().names.exists(path))
+    }
+
+    fn create_dir(&self, dir: &Path) -> Result<(), DiskError> {
+        self.state.lock().names.create_dir(dir);
+        Ok(())
+    }
+
+    fn remove_dir(&self, dir: &Path) -> Result<(), DiskError> {
+        self.state.lock().names.remove_dir(dir);
+        Ok(())
+    }
+
+    fn sync_dir(&self, dir: &Path) -> Result<(), DiskError> {
+        let state = &mut *self.state.lock();
+        if state.sync_works {
+            state.names.sync(dir);
+        }
+        Ok(())
+    }
+}
+
+/// Where scenarios keep their data.
+pub(crate) fn data_dir() -> PathBuf {
+    PathBuf::from("/data")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::IoSlice;
+
+    use super::*;
+
+    fn write(disk: &SimDisk, path: &str, text: &str, sync: bool) {
+        let file = disk.open(Path::new(path), OpenMode::Create).expect("open");
+        file.write_at(&mut [IoSlice::new(text.as_bytes())], 0).expect("write");
+        if sync {
+            file.sync().expect("sync");
+        }
+    }
+
+    fn content(disk: &SimDisk, path: &str) -> Option<String> {
+        let bytes = disk.read_file(Path::new(path)).expect("read")?;
+        Some(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    #[test]
+    fn what_is_synced_survives_and_the_rest_may_not() {
+        let mut lost = 0;
+        for seed in 0..50 {
+            let disk = SimDisk::new(seed);
+            disk.create_dir(Path::new("/d")).expect("dir");
+            write(&disk, "/d/synced", "yes", true);
+            disk.sync_dir(Path::new("/d")).expect("sync");
+            write(&disk, "/d/unsynced", "maybe", false);
+            disk.crash();
+            assert_eq!(content(&disk, "/d/synced").as_deref(), Some("yes"), "seed {seed}");
+            lost += usize::from(content(&disk, "/d/unsynced").as_deref() != Some("maybe"));
+        }
+        assert!((5..50).contains(&lost), "{lost} of 50 unsynced files were lost");
+    }
+
+    #[test]
+    fn a_file_written_atomically_is_old_or_new() {
+        let mut seen = std::collections::BTreeSet::new();
+        for seed in 0..50 {
+            let disk = SimDisk::new(seed);
+            disk.create_dir(Path::new("/d")).expect("dir");
+            disk.write_file_atomically(Path::new("/d/f"), b"old").expect("write");
+            write(&disk, "/d/f.tmp", "new", true);
+            disk.rename(Path::new("/d/f.tmp"), Path::new("/d/f")).expect("rename");
+            disk.crash();
+            seen.insert(content(&disk, "/d/f").expect("the file is there"));
+        }
+        assert_eq!(seen.into_iter().collect::<Vec<_>>(), ["new", "old"]);
+    }
+
+    #[test]
+    fn a_full_disk_and_a_failed_sync_are_errors_of_their_kinds() {
+        let disk = SimDisk::new(1);
+        disk.create_dir(Path::new("/d")).expect("dir");
+        disk.set_capacity_bytes(4);
+        let file = disk.open(Path::new("/d/f"), OpenMode::Create).expect("open");
+        let error = file.write_at(&mut [IoSlice::new(b"12345")], 0).expect_err("full");
+        assert_eq!(error.failure, storage::DiskFailure::Full);
+        disk.fail_syncs(1);
+        assert_eq!(file.sync().expect_err("EIO").failure, storage::DiskFailure::Failed);
+        file.sync().expect("the next one works");
+    }
+
+    #[test]
+    fn handles_do_not_survive_a_crash() {
+        let disk = SimDisk::new(1);
+        disk.create_dir(Path::new("/d")).expect("dir");
+        let file = disk.open(Path::new("/d/f"), OpenMode::Create).expect("open");
+        disk.crash();
+        assert!(file.len().is_err());
+    }
+}
