@@ -11,6 +11,7 @@ use anyhow::{Context, Result, bail};
 use crate::{process, wait};
 
 const START_DEADLINE: Duration = Duration::from_secs(60);
+const STOP_DEADLINE: Duration = Duration::from_secs(60);
 
 /// The command `vltava` with these arguments.
 pub fn command<S: AsRef<std::ffi::OsStr>>(
@@ -83,7 +84,10 @@ impl Server {
     /// SIGTERM, as Kubernetes and service managers do; fails if it does not end with success.
     pub fn terminate(mut self) -> Result<()> {
         process::run(Command::new("kill").arg(self.child.id().to_string()), "")?;
-        let status = self.child.wait()?;
+        let status = wait::until("it to end after SIGTERM", STOP_DEADLINE, || {
+            self.child.try_wait()?.context("it still runs")
+        })
+        .with_context(|| self.log())?;
         if !status.success() {
             bail!("it ended with {status}:\n{}", self.log());
         }

@@ -65,3 +65,25 @@ pub(crate) fn run(args: AppArgs, console: &Console) -> anyhow::Result<ExitCode> 
     out.flush()?;
     Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
+
+/// Runs the tests of one app and prints what came of them.
+fn test(app: &DesiredApp, out: &mut impl Write) -> anyhow::Result<bool> {
+    let report = ::streams::app::run_tests(&app.spec);
+    writeln!(out, "{}", app.declared.name)?;
+    for test in &report.tests {
+        if test.passed() {
+            writeln!(out, "  ok      {}", test.name)?;
+            continue;
+        }
+        writeln!(out, "  FAILED  {} ({})", test.name, app.place(&test.path))?;
+        for failure in &test.failures {
+            writeln!(out, "          {failure}")?;
+        }
+        for note in &test.notes {
+            writeln!(out, "          note: {note}")?;
+        }
+    }
+    let failed = report.tests.iter().filter(|test| !test.passed()).count();
+    writeln!(out, "  {} passed, {failed} failed", report.tests.len() - failed)?;
+    Ok(report.passed())
+}

@@ -6,3 +6,7 @@ mod pipeline;
 mod pods_killed;
 mod reads_well;
 mod refused;
+
+/// The example's files on the Connect worker's volume.
+const LINES: &str = "/var/lib/vltava/files/lines.txt";
+const COUNTS: &str = "/var/lib/vltava/files/counts.txt";

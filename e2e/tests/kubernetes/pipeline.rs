@@ -8,7 +8,7 @@ use anyhow::{Result, ensure};
 use e2e::kubectl::{Namespace, Pod, repository};
 use e2e::{text, wait};
 
-use crate::operator;
+use crate::{COUNTS, LINES, operator};
 
 const BOOK_BYTES: usize = 1 << 20;
 const COUNT_DEADLINE: Duration = Duration::from_secs(180);
@@ -25,9 +25,9 @@ fn the_word_count_example_counts_a_book_and_a_second_apply_restarts_nothing() ->
 
         let book = text::book(BOOK_BYTES, 1);
         let expected = text::counts_by_unix_tools(&book)?;
-        namespace.exec("connect", &["file", "append", "lines.txt"], &book)?;
+        namespace.exec("connect", &["file", "append", LINES], &book)?;
         wait::until("the counts", COUNT_DEADLINE, || {
-            let difference = text::difference(&expected, &namespace.counts("counts.txt")?);
+            let difference = text::difference(&expected, &namespace.counts(COUNTS)?);
             ensure!(difference.is_none(), "{}", difference.unwrap_or_default());
             Ok(())
         })?;

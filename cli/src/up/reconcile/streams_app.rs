@@ -23,6 +23,7 @@ const DEFAULT_COMMIT_INTERVAL_MS: u64 = 30_000;
 #[derive(Clone)]
 pub(crate) struct DesiredApp {
     pub(crate) declared: Declared<StreamsAppSpec>,
+    pub(crate) spec: Arc<AppSpec>,
     pub(crate) topology: Arc<streams::Topology>,
     /// Differs whenever the description does.
     pub(crate) fingerprint: u64,
@@ -87,7 +88,8 @@ impl DesiredApp {
         self.outputs().into_iter().map(|(topic, _)| topic.to_owned()).collect()
     }
 
-    fn place(&self, path: &str) -> Place {
+    /// The place of a path in the spec, such as `tests[0]`.
+    pub(crate) fn place(&self, path: &str) -> Place {
         place(&self.declared, path)
     }
 }
