@@ -1,5 +1,6 @@
 //! Stream processing.
 
+pub mod app;
 pub mod cel;
 mod driver;
 pub mod dsl;

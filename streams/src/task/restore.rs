@@ -128,12 +128,10 @@ impl Restoring {
             restored.rows.into_iter().map(|(store, row)| write(store, row)).collect();
         self.restored += writes.len() as u64;
         self.stores.engine().commit(writes, None)?;
-        let mut progress = match (self.local.take(), restored.progress) {
-            (Some(local), Some(remote)) if remote.commit > local.commit => remote,
-            (Some(local), _) => local,
-            (None, remote) => remote.unwrap_or_default(),
-        };
-        progress.commit = progress.commit.max(restored.highest);
+        // What was read from the changelogs was applied on top of the local state, and is later than it.
+        let local_commit = self.local.as_ref().map_or(0, |local| local.commit);
+        let mut progress = restored.progress.or(self.local.take()).unwrap_or_default();
+        progress.commit = progress.commit.max(local_commit).max(restored.highest);
         progress.incarnation = self.incarnation;
         let compensation = match restored.unfinished {
             Some((incarnation, keys)) => {

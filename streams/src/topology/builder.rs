@@ -188,7 +188,7 @@ impl GraphBuilder {
             return Err(TopologyError::NoSource);
         }
         let subtopologies = split(&self.nodes);
-        Ok(Topology { nodes: self.nodes, stores: self.stores, subtopologies })
+        Ok(Topology { nodes: self.nodes, stores: self.stores, subtopologies, dead_letters: None })
     }
 }
 
