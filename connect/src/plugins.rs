@@ -118,8 +118,7 @@ const HEADER_CONVERTERS: [&str; 4] =
 impl Plugins {
     /// Everything that comes with the worker.
     pub fn builtin() -> Plugins {
-        let mut plugins =
-            Plugins { connectors: BTreeMap::new(), converters: BTreeMap::new() };
+        let mut plugins = Plugins { connectors: BTreeMap::new(), converters: BTreeMap::new() };
         plugins.add_connector("org.apache.kafka.connect.file.FileStreamSourceConnector", || {
             AnyConnector::Source(Box::new(FileStreamSourceConnector))
         });
@@ -155,10 +154,8 @@ impl Plugins {
     pub fn list(&self) -> Vec<PluginInfo> {
         let connectors =
             self.connectors.iter().map(|(class, make)| PluginInfo { class, kind: make().kind() });
-        let converters = self
-            .converters
-            .keys()
-            .map(|class| PluginInfo { class, kind: PluginKind::Converter });
+        let converters =
+            self.converters.keys().map(|class| PluginInfo { class, kind: PluginKind::Converter });
         let headers = HEADER_CONVERTERS
             .iter()
             .map(|class| PluginInfo { class, kind: PluginKind::HeaderConverter });
@@ -228,8 +225,7 @@ impl Plugins {
         if let Some(plugin) = self.converter_plugin(name) {
             return Some(plugin.config_def());
         }
-        answers_to(SIMPLE_HEADER_CONVERTER, PluginKind::HeaderConverter, name)
-            .then(ConfigDef::new)
+        answers_to(SIMPLE_HEADER_CONVERTER, PluginKind::HeaderConverter, name).then(ConfigDef::new)
     }
 }
 

@@ -41,18 +41,6 @@ pub(crate) async fn handle(
     CreateTopicsResponse { topics, ..Default::default() }
 }
 
-/// Creates a topic that a client asked about, with the broker's defaults. That it exists by now is no error.
-pub(super) async fn auto_create(broker: &Arc<Broker>, name: &str) -> ErrorCode {
-    let topics = vec![NewTopic::with_defaults(name)];
-    match broker.controller.submit(CreateTopics { topics, validate_only: false }).await {
-        Ok(answers) => match answers.into_iter().next() {
-            Some(Err(error)) => error.code(),
-            _ => ErrorCode::NONE,
-        },
-        Err(error) => ErrorCode(refusal(&error).0),
-    }
-}
-
 fn new_topic(topic: &CreatableTopic) -> NewTopic {
     NewTopic {
         name: topic.name.to_string(),

@@ -54,6 +54,7 @@ impl Configs {
         properties: &BTreeMap<String, String>,
     ) -> Result<Self, PropertiesError> {
         properties::check(properties)?;
+        properties::warn_without_effect(properties);
         Ok(Self { node_id, statics: properties.clone() })
     }
 
@@ -94,20 +95,10 @@ impl Configs {
         integer(key, &self.topic(image, topic, key))
     }
 
-    /// A topic config of type BOOLEAN.
-    pub(crate) fn topic_bool(&self, image: &MetadataImage, topic: &TopicImage, key: &str) -> bool {
-        self.topic(image, topic, key).trim().eq_ignore_ascii_case("true")
-    }
-
     /// A broker config's value; `None` when nothing is set and there is no default.
     pub(crate) fn broker(&self, image: &MetadataImage, key: &str) -> Option<String> {
         let set = Layer::ALL.into_iter().find_map(|layer| self.layer(image, layer, key));
         set.or_else(|| broker_config(key).and_then(|def| def.default)).map(str::to_owned)
-    }
-
-    /// A broker config of an integer type; 0 when nothing is set and there is no default.
-    pub(crate) fn broker_long(&self, image: &MetadataImage, key: &str) -> i64 {
-        integer(key, &self.broker(image, key).unwrap_or_else(|| "0".to_owned()))
     }
 
     /// A broker config of type BOOLEAN.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use thiserror::Error;
 
 use super::nearest::nearest;
+use super::support;
 use super::table::{broker_config, broker_configs};
 
 /// Configs of one listener: `listener.name.<listener>.<config>`.
@@ -23,6 +24,13 @@ pub(super) fn check(properties: &BTreeMap<String, String>) -> Result<(), Propert
     let faults: Vec<String> =
         properties.iter().filter_map(|(key, value)| fault(key, value)).collect();
     if faults.is_empty() { Ok(()) } else { Err(PropertiesError(faults)) }
+}
+
+/// Says in the broker's log which properties change nothing: a security setting must not seem to work.
+pub(super) fn warn_without_effect(properties: &BTreeMap<String, String>) {
+    for key in properties.keys().filter(|key| !support::has_effect(key)) {
+        tracing::warn!(key, "this property is known but has no effect yet");
+    }
 }
 
 fn fault(key: &str, value: &str) -> Option<String> {

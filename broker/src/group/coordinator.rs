@@ -1,6 +1,7 @@
 //! Carries out what groups decide: writes their records, answers who waits, wakes them in time.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::hash_map::{Entry, HashMap};
+use std::collections::VecDeque;
 use std::fmt::Debug;
 use std::future::Future;
 use std::pin::Pin;
@@ -10,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bytes::Bytes;
 use parking_lot::{Mutex, RwLock};
 use protocol::records::{BatchBuilder, Compression};
-use protocol::{EncodeError, ErrorCode, Str};
+use protocol::{EncodeError, ErrorCode, Str, Uuid};
 use quorum::MetadataImage;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -77,8 +78,15 @@ pub(super) struct Inner {
 #[derive(Debug)]
 pub(super) struct Slot {
     pub(super) partition: i32,
-    leader_epoch: i32,
+    term: Term,
     pub(super) state: Mutex<SlotState>,
+}
+
+/// What must stay the same for a slot to stay: the topic, and this broker's leadership of the partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Term {
+    topic_id: Uuid,
+    leader_epoch: i32,
 }
 
 #[derive(Debug)]
@@ -252,25 +260,25 @@ impl Inner {
     }
 
     fn follow_leaders(self: &Arc<Self>, image: &MetadataImage) {
-        let led: HashMap<i32, i32> = image
-            .topic(OFFSETS_TOPIC)
-            .into_iter()
-            .flat_map(|topic| topic.iter())
-            .filter(|(_, partition)| partition.leader == self.node_id)
-            .map(|(id, partition)| (id, partition.leader_epoch))
-            .collect();
+        let mut led: HashMap<i32, Term> = HashMap::new();
+        if let Some(topic) = image.topic(OFFSETS_TOPIC) {
+            let mine = topic.iter().filter(|(_, partition)| partition.leader == self.node_id);
+            led.extend(mine.map(|(id, partition)| {
+                (id, Term { topic_id: topic.id, leader_epoch: partition.leader_epoch })
+            }));
+        }
         let mut slots = self.slots.write();
         slots.retain(|id, slot| {
-            let stays = led.get(id) == Some(&slot.leader_epoch);
+            let stays = led.get(id) == Some(&slot.term);
             if !stays {
                 *slot.state.lock() = SlotState::Gone;
             }
             stays
         });
-        for (partition, leader_epoch) in led {
-            if let std::collections::hash_map::Entry::Vacant(vacant) = slots.entry(partition) {
+        for (partition, term) in led {
+            if let Entry::Vacant(vacant) = slots.entry(partition) {
                 let state = Mutex::new(SlotState::Loading);
-                let slot = Arc::new(Slot { partition, leader_epoch, state });
+                let slot = Arc::new(Slot { partition, term, state });
                 vacant.insert(Arc::clone(&slot));
                 self.spawn(Arc::clone(self).load(slot));
             }
@@ -314,12 +322,12 @@ impl Inner {
                 // A client that has gone does not want its answer.
                 Effect::Joined(request, answer) => {
                     if let Some(Waiter::Join(sender)) = shard.waiting.remove(&request) {
-                        drop(sender.send(answer));
+                        let _gone = sender.send(answer);
                     }
                 }
                 Effect::Synced(request, answer) => {
                     if let Some(Waiter::Sync(sender)) = shard.waiting.remove(&request) {
-                        drop(sender.send(answer));
+                        let _gone = sender.send(answer);
                     }
                 }
                 Effect::Persist(persist) => {

@@ -209,7 +209,8 @@ impl GroupCoordinator {
                         }
                     }
                 }
-                drop(sender.send(result));
+                // A client that has gone does not want its answer.
+                let _gone = sender.send(result);
             });
             Ok(Some(receiver))
         })??;

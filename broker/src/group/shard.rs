@@ -198,3 +198,125 @@ fn restore(id: Str, value: &GroupMetadataValue, now: Now) -> Group {
     let leader = value.leader.as_deref().map(Str::copy);
     Group::restore(id, value.generation, (protocol_type, protocol), leader, members, since, now)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::offsets::CommittedOffset;
+    use super::*;
+
+    const RETENTION_MS: i64 = 1000;
+
+    fn at(wall_ms: i64) -> Now {
+        Now { monotonic_ms: 0, wall_ms }
+    }
+
+    fn committed(offset: i64) -> CommittedOffset {
+        CommittedOffset {
+            offset,
+            leader_epoch: -1,
+            metadata: Str::EMPTY,
+            commit_ms: 0,
+            expire_ms: None,
+            log_offset: offset,
+        }
+    }
+
+    fn offset(group: &str, topic: &str, offset: Option<i64>) -> Entry {
+        let (group, topic) = (Str::copy(group), Str::copy(topic));
+        Entry::Offset { group, topic, partition: 0, committed: offset.map(committed) }
+    }
+
+    fn group(id: &str, members: &[&str], since_ms: i64) -> Entry {
+        use protocol::messages::group_metadata_value::MemberMetadata;
+        let member = |id: &&str| MemberMetadata { member_id: Str::copy(id), ..Default::default() };
+        let value = GroupMetadataValue {
+            protocol_type: "consumer".into(),
+            protocol: Some("range".into()),
+            generation: 3,
+            current_state_timestamp: since_ms,
+            members: members.iter().map(member).collect(),
+            ..Default::default()
+        };
+        Entry::Group { group: Str::copy(id), value: Some(value) }
+    }
+
+    fn replay(entries: Vec<Entry>) -> Shard {
+        let mut replay = Replay::default();
+        entries.into_iter().for_each(|entry| replay.apply(entry));
+        replay.finish(at(0))
+    }
+
+    /// Keys of tombstones, as (group, topic); no topic: the group itself.
+    fn tombstones(records: Vec<KeyValue>) -> Vec<(String, Option<String>)> {
+        let read = |(key, value): KeyValue| {
+            assert_eq!(value, None);
+            match record::decode(&key, None, 0).unwrap() {
+                Entry::Offset { group, topic, .. } => (group.to_string(), Some(topic.to_string())),
+                Entry::Group { group, .. } => (group.to_string(), None),
+                Entry::Other(kind) => panic!("record of kind {kind}"),
+            }
+        };
+        let mut keys: Vec<_> = records.into_iter().map(read).collect();
+        keys.sort();
+        keys
+    }
+
+    #[test]
+    fn the_last_record_of_a_key_counts() {
+        let gone = Entry::Group { group: "gone".into(), value: None };
+        let shard = replay(vec![
+            offset("g", "t", Some(1)),
+            offset("g", "t", Some(2)),
+            offset("g", "u", Some(3)),
+            offset("g", "u", None),
+            group("g", &["m"], 5),
+            group("gone", &[], 5),
+            offset("gone", "t", Some(1)),
+            offset("gone", "t", None),
+            gone,
+        ]);
+        assert_eq!(shard.cells.len(), 1);
+        let cell = &shard.cells["g"];
+        assert_eq!(cell.offsets.get("t", 0).unwrap().offset, 2);
+        assert_eq!(cell.offsets.get("u", 0), None);
+        assert_eq!((cell.group.state(), cell.group.generation()), (State::Stable, 3));
+    }
+
+    #[test]
+    fn sweeping_forgets_what_nobody_needs() {
+        let mut shard = replay(vec![
+            offset("simple", "t", Some(1)),
+            group("left-long-ago", &[], 0),
+            offset("left-long-ago", "t", Some(1)),
+            group("left-just-now", &[], 900),
+            offset("left-just-now", "t", Some(1)),
+            group("in-use", &["m"], 0),
+            offset("in-use", "t", Some(1)),
+            group("nothing-left", &[], 0),
+        ]);
+        shard.cells.get_mut("nothing-left").unwrap().commits_in_flight = 1;
+        assert!(shard.sweep(at(RETENTION_MS - 1), RETENTION_MS).unwrap().is_empty());
+        let got = tombstones(shard.sweep(at(RETENTION_MS), RETENTION_MS).unwrap());
+        let t = || Some("t".to_owned());
+        let mut want = Vec::new();
+        for group in ["left-long-ago", "simple"] {
+            want.extend([(group.to_owned(), None), (group.to_owned(), t())]);
+        }
+        assert_eq!(got, want);
+        let mut left: Vec<_> = shard.cells.keys().map(|id| id.to_string()).collect();
+        left.sort();
+        assert_eq!(left, ["in-use", "left-just-now", "nothing-left"]);
+        shard.cells.get_mut("nothing-left").unwrap().commits_in_flight = 0;
+        let got = tombstones(shard.sweep(at(RETENTION_MS), RETENTION_MS).unwrap());
+        assert_eq!(got, [("nothing-left".to_owned(), None)]);
+    }
+
+    #[test]
+    fn offsets_of_deleted_topics_go_and_other_offsets_stay() {
+        let mut shard = replay(vec![offset("g", "t", Some(1)), offset("g", "u", Some(1))]);
+        let got = tombstones(shard.forget_topics(&["t".into(), "other".into()]).unwrap());
+        assert_eq!(got, [("g".to_owned(), Some("t".to_owned()))]);
+        assert!(shard.cells["g"].offsets.get("u", 0).is_some());
+        assert_eq!(tombstones(shard.tombstones("g").unwrap()).len(), 2);
+    }
+}

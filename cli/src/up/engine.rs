@@ -175,7 +175,7 @@ impl Engine {
             if let Some(failure) = self.failures.get(&key) {
                 let lasting = !failure.error.transient || failure.tries >= PATIENCE;
                 waiting |= !lasting;
-                let status = match self.place(&key) {
+                let status = match self.place(&key, failure.error.key.as_deref()) {
                     Some(place) if lasting => {
                         Status::stalled(Refusal::new(place, failure.error.message.clone()))
                     }
@@ -214,7 +214,7 @@ impl Engine {
             Err(error) => {
                 self.platform = Some(Platform::start(site, before.broker, before.connect).await?);
                 let message = format!("{error}; what ran before goes on");
-                Ok(Err(ApplyError { message, transient: false }))
+                Ok(Err(ApplyError { message, transient: false, key: None }))
             }
         }
     }
@@ -234,8 +234,8 @@ impl Engine {
         self.failures.insert(key.clone(), Failure { action: shown, error, tries, next });
     }
 
-    /// Where an object's description is, for failures that name no field.
-    fn place(&self, key: &ObjectKey) -> Option<Place> {
+    /// Where an object's description is, for failures of a key of its config or of the whole.
+    fn place(&self, key: &ObjectKey, config_key: Option<&str>) -> Option<Place> {
         let desired = &self.desired;
         let origin = match key.kind {
             Kind::Cluster => desired.cluster.as_ref().map(|object| &object.origin),
@@ -245,7 +245,12 @@ impl Engine {
             Kind::StreamsApp => desired.apps.get(&key.name).map(|app| &app.declared.origin),
             Kind::User => None,
         };
-        origin.map(|origin| origin.at(&["spec", "config"]))
+        origin.map(|origin| match config_key {
+            Some("connector.class") => origin.at(&["spec", "class"]),
+            Some("tasks.max") => origin.at(&["spec", "tasksMax"]),
+            Some(key) => origin.at(&["spec", "config", key]),
+            None => origin.at(&["spec", "config"]),
+        })
     }
 
     /// Keeps the memory in step with what is described.

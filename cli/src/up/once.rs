@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use connect::Idle;
+
 use super::desired::Desired;
 use super::flow::{Stage, downstream};
 use super::object::{Kind, ObjectKey};
@@ -38,4 +40,17 @@ fn stages(desired: &Desired) -> Vec<Stage> {
         outputs: app.output_topics().into_iter().collect(),
     });
     connectors.chain(apps).collect()
+}
+
+async fn is_done(platform: &Platform, desired: &Desired, key: &ObjectKey) -> bool {
+    match key.kind {
+        Kind::Connector => {
+            let suspended = desired
+                .connectors
+                .get(&key.name)
+                .is_some_and(|object| object.spec.state != crds::ConnectorState::Running);
+            suspended || matches!(platform.connect.herder().idle(&key.name).await, Ok(Idle::Idle))
+        }
+        _ => platform.apps.get(&key.name).is_none_or(|app| app.worker.status().is_caught_up()),
+    }
 }

@@ -5,11 +5,18 @@
 #[error("{message}")]
 pub struct DataError {
     message: String,
+    retriable: bool,
 }
 
 impl DataError {
     pub fn new(message: impl Into<String>) -> DataError {
-        DataError { message: message.into() }
+        DataError { message: message.into(), retriable: false }
+    }
+
+    /// An error that may pass, as of a converter whose schema registry does not answer: `errors.retry.timeout` says for
+    /// how long it is tried again.
+    pub fn retriable(message: impl Into<String>) -> DataError {
+        DataError { message: message.into(), retriable: true }
     }
 }
 
@@ -37,7 +44,11 @@ impl ConnectError {
     }
 
     pub fn is_retriable(&self) -> bool {
-        matches!(self, ConnectError::Retriable(_))
+        match self {
+            ConnectError::Retriable(_) => true,
+            ConnectError::Data(error) => error.retriable,
+            ConnectError::Fatal(_) => false,
+        }
     }
 
     /// The name of the matching Java exception, which is what the dead-letter headers carry.

@@ -17,7 +17,8 @@ pub use connector::{Connector, ConnectorContext};
 pub use converter::{Converter, ConverterPlugin, HeaderConverter, Role};
 pub use error::{ConnectError, DataError};
 pub use record::{
-    ConnectRecord, Header, OffsetMap, SinkRecord, SourceRecord, TopicPartition, canonical,
+    ConnectRecord, Header, OffsetMap, RawRecord, SinkRecord, SourceRecord, TopicPartition,
+    canonical,
 };
 pub use schema::{Field, Schema, SchemaBuilder, Type};
 pub use sink::{

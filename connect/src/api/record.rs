@@ -1,5 +1,7 @@
 //! Records on their way between a connector and Kafka.
 
+use bytes::Bytes;
+pub use client::TopicPartition;
 use protocol::Str;
 use serde_json::{Map, Value as Json};
 
@@ -51,25 +53,16 @@ pub struct SinkRecord {
     /// The partition and offset it has in Kafka, whatever a transformation made of its topic.
     pub original: TopicPartition,
     pub offset: i64,
+    /// The record as it is in Kafka: what a dead-letter topic gets.
+    pub raw: RawRecord,
 }
 
-/// A partition of a topic.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct TopicPartition {
-    pub topic: Str,
-    pub partition: i32,
-}
-
-impl TopicPartition {
-    pub fn new(topic: impl Into<Str>, partition: i32) -> TopicPartition {
-        TopicPartition { topic: topic.into(), partition }
-    }
-}
-
-impl std::fmt::Display for TopicPartition {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}-{}", self.topic, self.partition)
-    }
+/// A record's bytes in Kafka.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct RawRecord {
+    pub key: Option<Bytes>,
+    pub value: Option<Bytes>,
+    pub headers: Vec<(Str, Option<Bytes>)>,
 }
 
 /// The form of an offset map by which two equal ones are the same string: its keys sorted, as JSON.

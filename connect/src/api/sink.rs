@@ -85,7 +85,11 @@ pub trait SinkTask: Send {
         offsets: &'a SinkOffsets,
     ) -> BoxFuture<'a, Result<SinkOffsets, ConnectError>>;
 
-    /// Partitions are given up, after a `pre_commit`; what else is held for them is to be dropped.
+    /// These offsets, which a `pre_commit` returned, are committed.
+    fn committed(&mut self, _offsets: &SinkOffsets) {}
+
+    /// Partitions are given up: after a commit, or without one when they were lost. What is held for them is to be
+    /// dropped.
     fn close<'a>(
         &'a mut self,
         _partitions: &'a [TopicPartition],

@@ -108,10 +108,16 @@ impl Value {
             if schema.is_optional() || schema.default_value().is_some() {
                 return Ok(());
             }
-            return Err(DataError::new(format!("null is no value of a required {}", schema.type_())));
+            return Err(DataError::new(format!(
+                "null is no value of a required {}",
+                schema.type_()
+            )));
         };
         if type_ != schema.type_() {
-            return Err(DataError::new(format!("a {type_} is no value of a {} schema", schema.type_())));
+            return Err(DataError::new(format!(
+                "a {type_} is no value of a {} schema",
+                schema.type_()
+            )));
         }
         match self {
             Value::Array(items) => match schema.value_schema() {
@@ -164,18 +170,15 @@ mod tests {
         assert_eq!(bob.get("height"), None);
         let error = Struct::new(schema.clone(), vec![Value::Null, Value::Null]).unwrap_err();
         assert_eq!(error.to_string(), "field \"name\": null is no value of a required string");
-        let error =
-            Struct::new(schema, vec![Value::string("x"), Value::Int64(1)]).unwrap_err();
+        let error = Struct::new(schema, vec![Value::string("x"), Value::Int64(1)]).unwrap_err();
         assert_eq!(error.to_string(), "field \"age\": a int64 is no value of a int32 schema");
     }
 
     #[test]
     fn collections_are_checked_all_the_way_down() {
-        let schema = SchemaBuilder::map(
-            Schema::string(),
-            SchemaBuilder::array(Schema::int8()).build(),
-        )
-        .build();
+        let schema =
+            SchemaBuilder::map(Schema::string(), SchemaBuilder::array(Schema::int8()).build())
+                .build();
         let good = Value::Map(vec![(Value::string("a"), Value::Array(vec![Value::Int8(1)]))]);
         assert!(good.check(&schema).is_ok());
         let bad = Value::Map(vec![(Value::string("a"), Value::Array(vec![Value::Int16(1)]))]);

@@ -103,10 +103,11 @@ pub fn sink_def() -> ConfigDef {
                 .show(ERRORS, 6, Width::Medium, "Dead Letter Queue Topic Name"),
         )
         .define(
-            ConfigKey::with_default(DLQ_REPLICATION_FACTOR, ConfigType::Short, "3")
+            ConfigKey::with_default(DLQ_REPLICATION_FACTOR, ConfigType::Short, "-1")
                 .doc(
                     Importance::Medium,
-                    "Replicas of the dead letter topic when it does not exist yet; -1 is the broker's default.",
+                    "Replicas of the dead letter topic when it does not exist yet; -1 is the broker's default (Kafka's \
+                     default here is 3, which one broker cannot make).",
                 )
                 .check(Validator::at_least(-1))
                 .show(ERRORS, 7, Width::Medium, "Dead Letter Queue Topic Replication Factor"),

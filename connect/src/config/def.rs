@@ -286,9 +286,10 @@ mod tests {
                     .check(Validator::OneOf(&["none", "all"])),
             )
             .define(ConfigKey::optional("on", ConfigType::Boolean))
-            .define(ConfigKey::optional("password", ConfigType::Password).check(Validator::Custom(
-                |_| Err("too short".to_owned()),
-            )))
+            .define(
+                ConfigKey::optional("password", ConfigType::Password)
+                    .check(Validator::Custom(|_| Err("too short".to_owned()))),
+            )
     }
 
     fn config(pairs: &[(&str, &str)]) -> Config {
@@ -306,7 +307,8 @@ mod tests {
 
     #[test]
     fn problems_are_told_in_kafkas_words() {
-        let wrong = config(&[("tasks.max", "0"), ("mode", "some"), ("on", "yes"), ("password", "p")]);
+        let wrong =
+            config(&[("tasks.max", "0"), ("mode", "some"), ("on", "yes"), ("password", "p")]);
         let (_, problems) = def().parse(&wrong);
         let messages: Vec<&str> = problems.iter().map(|p| p.message.as_str()).collect();
         assert_eq!(

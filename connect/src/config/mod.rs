@@ -5,12 +5,14 @@ pub mod def;
 pub mod info;
 pub mod secret;
 pub mod value;
+pub mod worker;
 
 use std::collections::BTreeMap;
 
 pub use def::{ConfigDef, ConfigKey, ConfigType, Importance, Validator, Width};
 pub use info::{ConfigInfos, ConfigKeyInfo, ConfigProblem};
 pub use value::{ConfigValue, Parsed};
+pub use worker::WorkerSettings;
 
 /// A configuration as it is stored: text by key, in the order of the keys.
 pub type Config = BTreeMap<String, String>;

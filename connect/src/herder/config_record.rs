@@ -100,7 +100,8 @@ impl ConfigRecord {
                 format!("{TARGET_STATE}{name}"),
                 state.map(|state| {
                     // Workers before 3.5 read "state" alone and know no STOPPED.
-                    let old = if state == TargetState::Started { state } else { TargetState::Paused };
+                    let old =
+                        if state == TargetState::Started { state } else { TargetState::Paused };
                     json!({ "state": old.name(), "state.v2": state.name() }).to_string()
                 }),
             ),

@@ -35,22 +35,59 @@ pub enum Event {
     Status(StatusRecord),
     /// Everything that was in the topics at the start has been told.
     Replayed,
-    ConnectorRunning { name: String, epoch: Epoch },
-    ConnectorFailed { name: String, epoch: Epoch, trace: String },
-    ConnectorStopped { name: String, epoch: Epoch },
+    ConnectorRunning {
+        name: String,
+        epoch: Epoch,
+    },
+    ConnectorFailed {
+        name: String,
+        epoch: Epoch,
+        trace: String,
+    },
+    ConnectorStopped {
+        name: String,
+        epoch: Epoch,
+    },
     /// The connector has split its work.
-    TaskConfigs { name: String, epoch: Epoch, configs: Vec<Config> },
+    TaskConfigs {
+        name: String,
+        epoch: Epoch,
+        configs: Vec<Config>,
+    },
     /// The connector wants to split its work anew, or what it had split could not be written.
-    ReconfigurationRequested { name: String, epoch: Epoch },
-    TaskRunning { id: TaskId, epoch: Epoch },
-    TaskFailed { id: TaskId, epoch: Epoch, trace: String },
-    TaskStopped { id: TaskId, epoch: Epoch },
+    ReconfigurationRequested {
+        name: String,
+        epoch: Epoch,
+    },
+    TaskRunning {
+        id: TaskId,
+        epoch: Epoch,
+    },
+    TaskFailed {
+        id: TaskId,
+        epoch: Epoch,
+        trace: String,
+    },
+    TaskStopped {
+        id: TaskId,
+        epoch: Epoch,
+    },
     /// What a running task waits for.
-    TaskNote { id: TaskId, epoch: Epoch, note: Option<String> },
+    TaskNote {
+        id: TaskId,
+        epoch: Epoch,
+        note: Option<String>,
+    },
     TopicUsed(TopicUse),
-    TopicsReset { name: String },
-    RestartConnector { name: String },
-    RestartTask { id: TaskId },
+    TopicsReset {
+        name: String,
+    },
+    RestartConnector {
+        name: String,
+    },
+    RestartTask {
+        id: TaskId,
+    },
     /// The worker is about to end: stop everything.
     Closing,
 }
@@ -58,14 +95,40 @@ pub enum Event {
 /// What is to be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
-    StartConnector { name: String, epoch: Epoch, config: Arc<Config> },
-    StopConnector { name: String, epoch: Epoch },
-    SplitWork { name: String, epoch: Epoch },
+    StartConnector {
+        name: String,
+        epoch: Epoch,
+        config: Arc<Config>,
+    },
+    StopConnector {
+        name: String,
+        epoch: Epoch,
+    },
+    SplitWork {
+        name: String,
+        epoch: Epoch,
+    },
     /// Append these to the config topic; when that fails, send `ReconfigurationRequested` later.
-    WriteConfig { name: String, epoch: Epoch, records: Vec<ConfigRecord> },
-    StartTask { id: TaskId, epoch: Epoch, spec: TaskSpec, paused: bool },
-    StopTask { id: TaskId, epoch: Epoch },
-    PauseTask { id: TaskId, epoch: Epoch, paused: bool },
+    WriteConfig {
+        name: String,
+        epoch: Epoch,
+        records: Vec<ConfigRecord>,
+    },
+    StartTask {
+        id: TaskId,
+        epoch: Epoch,
+        spec: TaskSpec,
+        paused: bool,
+    },
+    StopTask {
+        id: TaskId,
+        epoch: Epoch,
+    },
+    PauseTask {
+        id: TaskId,
+        epoch: Epoch,
+        paused: bool,
+    },
     WriteStatus(StatusRecord),
 }
 
@@ -442,8 +505,13 @@ impl Machine {
         };
         let epoch = self.take_epoch();
         let phase = if running { Phase::Starting } else { Phase::Stopped };
-        let run =
-            ConnectorRun { epoch, config: Arc::clone(&config), phase, restart: false, proposed: None };
+        let run = ConnectorRun {
+            epoch,
+            config: Arc::clone(&config),
+            phase,
+            restart: false,
+            proposed: None,
+        };
         self.connectors.insert(name.to_owned(), run);
         if running {
             out.push(Command::StartConnector { name: name.to_owned(), epoch, config });

@@ -137,8 +137,7 @@ fn a_restarted_worker_starts_what_the_topic_says_and_writes_nothing() {
     ] {
         assert_eq!(machine.handle(event), []);
     }
-    let mut worker =
-        Worker { machine, log: Vec::new(), broken: false, statuses: BTreeMap::new() };
+    let mut worker = Worker { machine, log: Vec::new(), broken: false, statuses: BTreeMap::new() };
     assert_eq!(worker.tell(Event::Replayed), ["start a", "start a-0 1"]);
 }
 
@@ -249,8 +248,7 @@ fn half_written_tasks_are_made_anew() {
     let mut machine = Machine::new("w:8083");
     machine.handle(connector("1"));
     machine.handle(Event::Config(ConfigRecord::Commit { name: "a".into(), tasks: 2 }));
-    let mut worker =
-        Worker { machine, log: Vec::new(), broken: false, statuses: BTreeMap::new() };
+    let mut worker = Worker { machine, log: Vec::new(), broken: false, statuses: BTreeMap::new() };
     assert_eq!(worker.tell(Event::Replayed), ["start a", "write 2", "start a-0 1"]);
 }
 

@@ -107,7 +107,7 @@ fn field(name: &str) -> Result<Part, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::{ConnectRecord, SchemaAndValue, TopicPartition, Value};
+    use crate::api::{ConnectRecord, RawRecord, SchemaAndValue, TopicPartition, Value};
 
     fn line(format: &str) -> String {
         let record = SinkRecord {
@@ -119,6 +119,7 @@ mod tests {
             },
             original: TopicPartition::new("counts", 1),
             offset: 7,
+            raw: RawRecord::default(),
         };
         let mut out = Vec::new();
         LineFormat::parse(format).unwrap().append(&mut out, &record);
@@ -136,9 +137,12 @@ mod tests {
 
     #[test]
     fn wrong_formats_are_explained() {
-        for (format, about) in
-            [("{key", "has no }"), ("key}", "has no {"), (r"\x", "after a \\"), ("{keys}", "{keys}")]
-        {
+        for (format, about) in [
+            ("{key", "has no }"),
+            ("key}", "has no {"),
+            (r"\x", "after a \\"),
+            ("{keys}", "{keys}"),
+        ] {
             let error = LineFormat::parse(format).unwrap_err();
             assert!(error.contains(about), "{error}");
         }

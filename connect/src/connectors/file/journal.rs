@@ -5,9 +5,9 @@
 //! Kafka. A task that starts and finds that the last one did not close the journal cuts the file back to that length and
 //! begins at those offsets, so records that were written after the last flush are not there twice.
 //!
-//! The offsets that the consumer group has committed stay the authority. They are, for each partition, either those of
-//! the journal or (when the worker died between journal and commit) those of the flush before; anything else means that
-//! a person or another worker has moved them, and then they are followed.
+//! The offsets that the consumer group has committed stay the authority. They lie, for each partition, between the last
+//! commit that the journal knows to have gone well and the journal's own offset (when the worker died between journal
+//! and commit); anything else means that a person or another worker has moved them, and then they are followed.
 //!
 //! Only one task at a time may write a file; a lock on it sees to that. A file that is moved away or removed while a task
 //! writes it is closed, and a new one is begun in its place.
@@ -49,12 +49,24 @@ struct State {
     partitions: BTreeMap<String, Mark>,
 }
 
-/// The next offset of a partition at the last flush and at the one before.
+/// The next offset of a partition at the last flush, and the last one that was known to be committed then.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Mark {
     next: i64,
-    before: Option<i64>,
+    committed: Option<i64>,
+}
+
+impl Mark {
+    /// Whether a committed offset may be what commits of this journal's flushes have left.
+    fn explains(&self, committed: Option<i64>) -> bool {
+        match committed {
+            None => self.committed.is_none(),
+            Some(committed) => {
+                committed <= self.next && self.committed.is_none_or(|known| known <= committed)
+            }
+        }
+    }
 }
 
 /// A file that is appended to, and its journal.
@@ -106,15 +118,14 @@ impl JournaledFile {
         Ok(opened)
     }
 
-    /// Where to begin in a partition when it is not the committed offset: the journal's, when the committed one is that
-    /// of the flush before.
+    /// Where to begin in a partition when it is not the committed offset: at the journal's, when that is ahead.
     pub fn start(&mut self, partition: &TopicPartition, committed: Option<i64>) -> Option<i64> {
         let key = partition.to_string();
         if let Some(mark) = self.state.partitions.get(&key) {
             if committed == Some(mark.next) {
                 return None;
             }
-            if committed == mark.before {
+            if mark.explains(committed) {
                 return Some(mark.next);
             }
             tracing::info!(
@@ -126,7 +137,7 @@ impl JournaledFile {
             );
         }
         match committed {
-            Some(next) => self.state.partitions.insert(key, Mark { next, before: None }),
+            Some(next) => self.state.partitions.insert(key, Mark { next, committed }),
             None => self.state.partitions.remove(&key),
         };
         None
@@ -179,13 +190,18 @@ impl JournaledFile {
         self.file.sync_data().map_err(at("flush", &self.path))?;
         self.state.length = self.length;
         for (partition, next) in offsets {
-            let key = partition.to_string();
-            let before = self.state.partitions.get(&key).map(|mark| mark.next);
-            if before != Some(*next) {
-                self.state.partitions.insert(key, Mark { next: *next, before });
-            }
+            self.state.partitions.entry(partition.to_string()).or_default().next = *next;
         }
         self.save()
+    }
+
+    /// Takes note that these offsets were committed; the next flush, or closing, writes it down.
+    pub fn committed(&mut self, offsets: &SinkOffsets) {
+        for (partition, offset) in offsets {
+            if let Some(mark) = self.state.partitions.get_mut(&partition.to_string()) {
+                mark.committed = Some(*offset);
+            }
+        }
     }
 
     /// Forgets what was appended after the last flush and says that the file is complete.
@@ -226,8 +242,7 @@ fn at<'a>(what: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> Journ
 
 /// Opens a file for appending, with its length; nobody else has it open in this way.
 fn open_locked(path: &Path) -> Result<(File, u64), JournalError> {
-    let file =
-        File::options().append(true).create(true).open(path).map_err(at("write", path))?;
+    let file = File::options().append(true).create(true).open(path).map_err(at("write", path))?;
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
@@ -279,7 +294,7 @@ mod tests {
         assert_eq!(std::fs::read(&path).unwrap(), b"one\n");
         assert_eq!(start(&mut file, None), Some(1), "killed between journal and first commit");
         assert_eq!(start(&mut file, Some(1)), None, "the commit is the same");
-        assert_eq!(start(&mut file, Some(0)), None, "somebody reset the offsets");
+        assert_eq!(start(&mut file, Some(2)), None, "somebody moved the offsets");
     }
 
     #[test]
@@ -290,12 +305,37 @@ mod tests {
         for (line, next) in [(b"one\n", 5), (b"two\n", 8)] {
             file.append(line).unwrap();
             file.flush(&offsets(next)).unwrap();
+            file.committed(&offsets(next));
         }
+        // This flush is committed with an answer that never comes.
+        file.append(b"333\n").unwrap();
+        file.flush(&offsets(9)).unwrap();
         drop(file);
+        for (committed, begin) in
+            [(Some(8), Some(9)), (Some(9), None), (Some(7), None), (Some(10), None), (None, None)]
+        {
+            let mut file = JournaledFile::open(&path).unwrap();
+            assert_eq!(start(&mut file, committed), begin, "{committed:?}");
+        }
         let mut file = JournaledFile::open(&path).unwrap();
-        assert_eq!(start(&mut file, Some(5)), Some(8));
-        assert_eq!(start(&mut file, Some(6)), None);
         assert_eq!(file.start(&TopicPartition::new("t", 1), Some(5)), None);
+    }
+
+    #[test]
+    fn after_a_clean_close_every_other_offset_was_moved_by_somebody() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("out.txt");
+        let mut file = JournaledFile::open(&path).unwrap();
+        for next in [5, 8] {
+            file.append(b"line\n").unwrap();
+            file.flush(&offsets(next)).unwrap();
+            file.committed(&offsets(next));
+        }
+        file.close().unwrap();
+        for committed in [Some(5), Some(7), Some(8), None] {
+            let mut file = JournaledFile::open(&path).unwrap();
+            assert_eq!(start(&mut file, committed), None, "{committed:?}");
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::journal::{JournalError, JournaledFile};
 use super::{FILE, check_file};
 use crate::api::{
     ConnectError, Connector, OpenedPartition, SinkConnector, SinkOffsets, SinkRecord, SinkTask,
-    SinkTaskContext,
+    SinkTaskContext, TopicPartition,
 };
 use crate::config::{Config, ConfigDef, ConfigKey, ConfigType, Importance, Validator};
 
@@ -64,6 +64,8 @@ impl SinkConnector for FileStreamSinkConnector {
 struct FileStreamSinkTask {
     file: Option<JournaledFile>,
     format: LineFormat,
+    /// The next offset of every partition after what was put.
+    next: SinkOffsets,
 }
 
 impl FileStreamSinkTask {
@@ -129,7 +131,11 @@ impl SinkTask for FileStreamSinkTask {
             for record in records {
                 self.format.append(&mut lines, record);
             }
-            self.with_file(move |file| file.append(&lines)).await
+            self.with_file(move |file| file.append(&lines)).await?;
+            for record in records {
+                self.next.insert(record.original.clone(), record.offset + 1);
+            }
+            Ok(())
         })
     }
 
@@ -141,6 +147,23 @@ impl SinkTask for FileStreamSinkTask {
             let flushed = offsets.clone();
             self.with_file(move |file| file.flush(&flushed)).await?;
             Ok(offsets.clone())
+        })
+    }
+
+    fn committed(&mut self, offsets: &SinkOffsets) {
+        if let Some(file) = &mut self.file {
+            file.committed(offsets);
+        }
+    }
+
+    /// Partitions may be lost without a commit; what was written of them must be known all the same.
+    fn close<'a>(
+        &'a mut self,
+        _partitions: &'a [TopicPartition],
+    ) -> BoxFuture<'a, Result<(), ConnectError>> {
+        Box::pin(async move {
+            let next = std::mem::take(&mut self.next);
+            self.with_file(move |file| file.flush(&next)).await
         })
     }
 
@@ -163,8 +186,7 @@ mod tests {
 
     use super::*;
     use crate::api::{
-        ConnectRecord, ConnectorContext, ErrantRecordReporter, SchemaAndValue, TopicPartition,
-        Value,
+        ConnectRecord, ConnectorContext, ErrantRecordReporter, RawRecord, SchemaAndValue, Value,
     };
 
     #[derive(Debug)]
@@ -200,6 +222,7 @@ mod tests {
             },
             original: TopicPartition::new("counts", 0),
             offset,
+            raw: RawRecord::default(),
         }
     }
 

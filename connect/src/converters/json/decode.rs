@@ -18,7 +18,10 @@ pub(super) fn value(
         return match schema.default_value() {
             Some(default) if replace_null => Ok(default.clone()),
             _ if schema.is_optional() => Ok(Value::Null),
-            _ => Err(DataError::new(format!("Invalid null value for required {} field", schema.type_()))),
+            _ => Err(DataError::new(format!(
+                "Invalid null value for required {} field",
+                schema.type_()
+            ))),
         };
     }
     let wrong = || DataError::new(format!("{} is no {}", shortened(json), schema.type_()));
@@ -35,7 +38,9 @@ pub(super) fn value(
         Type::Array => {
             let items = json.as_array().ok_or_else(wrong)?.iter();
             let item = schema.value_schema();
-            Value::Array(items.map(|json| value(item, json, replace_null)).collect::<Result<_, _>>()?)
+            Value::Array(
+                items.map(|json| value(item, json, replace_null)).collect::<Result<_, _>>()?,
+            )
         }
         Type::Map => map(schema, json, replace_null)?,
         Type::Struct => {

@@ -104,7 +104,8 @@ impl Encoder {
         schema: Option<&Schema>,
         pairs: &[(Value, Value)],
     ) -> Result<(), DataError> {
-        let (keys, values) = (schema.and_then(Schema::key_schema), schema.and_then(Schema::value_schema));
+        let (keys, values) =
+            (schema.and_then(Schema::key_schema), schema.and_then(Schema::value_schema));
         let object = match keys {
             Some(keys) => keys.type_() == Type::String,
             None => pairs.iter().all(|(key, _)| matches!(key, Value::String(_))),

@@ -166,9 +166,14 @@ impl JsonPlugin {
         if let Some(problem) = problems.into_iter().next() {
             return Err(DataError::new(problem.message));
         }
-        let numeric = parsed.text(DECIMAL_FORMAT).is_some_and(|f| f.eq_ignore_ascii_case("NUMERIC"));
+        let numeric =
+            parsed.text(DECIMAL_FORMAT).is_some_and(|f| f.eq_ignore_ascii_case("NUMERIC"));
         let decimals = if numeric { DecimalFormat::Numeric } else { DecimalFormat::Base64 };
-        Ok(JsonConverter::new(parsed.is_true(SCHEMAS_ENABLE), decimals, parsed.is_true(REPLACE_NULL)))
+        Ok(JsonConverter::new(
+            parsed.is_true(SCHEMAS_ENABLE),
+            decimals,
+            parsed.is_true(REPLACE_NULL),
+        ))
     }
 }
 
@@ -292,8 +297,7 @@ mod tests {
         let numeric = JsonConverter::new(false, DecimalFormat::Numeric, true);
         let digits = "123456789012345678901234567890.12";
         let unscaled = logical::decimal_from_str(digits, 2).unwrap();
-        let value =
-            SchemaAndValue::new(logical::decimal(2).build(), Value::Bytes(unscaled.into()));
+        let value = SchemaAndValue::new(logical::decimal(2).build(), Value::Bytes(unscaled.into()));
         assert_eq!(text(&numeric, &value), digits);
 
         let envelope = r#"{"schema":{"type":"bytes","optional":false,"name":"org.apache.kafka.connect.data.Decimal","version":1,"parameters":{"scale":"2"}},"payload":12.34}"#;

@@ -1,0 +1,5 @@
+//! The broker over real sockets.
+
+mod admin;
+mod groups;
+mod support;
