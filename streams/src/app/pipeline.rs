@@ -118,9 +118,9 @@ impl Operation<'_> {
         } else if let Some(operation) = &step.reduce {
             self.reduce(flow, operation)
         } else if step.to_stream.is_some() {
-            self.to_stream(flow)
+            self.make_stream(flow)
         } else {
-            self.to_table(flow)
+            self.make_table(flow)
         }
     }
 
@@ -416,7 +416,7 @@ impl Operation<'_> {
         }
     }
 
-    fn to_stream(&mut self, flow: Flow) -> Next {
+    fn make_stream(&mut self, flow: Flow) -> Next {
         if flow.shape != Shape::Table {
             let message = format!(
                 "toStream makes a stream of a table, and this is {}: remove the step",
@@ -425,11 +425,11 @@ impl Operation<'_> {
             self.report("toStream", message);
             return None;
         }
-        let node = self.compiler.graph.to_stream(self.name, flow.node);
+        let node = self.compiler.graph.stream_of(self.name, flow.node);
         Some(Flow { node, shape: Shape::Stream { key_changed: false }, ..flow })
     }
 
-    fn to_table(&mut self, flow: Flow) -> Next {
+    fn make_table(&mut self, flow: Flow) -> Next {
         let Shape::Stream { key_changed } = flow.shape else {
             let message = format!(
                 "toTable makes a table of a stream, and this is {}: remove the step",
