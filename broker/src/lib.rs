@@ -15,6 +15,7 @@
 //! | [`partition`] | partitions: decisions without I/O, and the log under them |
 //! | [`group`] | the group coordinator: a state machine, and its log |
 //! | [`controller`] | runs `quorum`'s controller: persist, publish, answer |
+//! | [`housekeeping`] | retention, expiry, checkpoints by the clock |
 //! | [`admin`], [`metrics`] | probes and figures |
 //!
 //! It must not know Kubernetes, YAML, or who its clients are.

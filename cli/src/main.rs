@@ -6,6 +6,7 @@
 
 mod args;
 mod commands;
+mod connect_topics;
 mod console;
 mod format;
 mod logging;

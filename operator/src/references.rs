@@ -20,8 +20,8 @@ pub(crate) struct ClusterFound {
     pub(crate) address: String,
     pub(crate) ready: bool,
     pub(crate) deleting: bool,
-    /// Why it is not ready, in its own words.
-    pub(crate) message: String,
+    /// Why it is not ready, in its own word.
+    pub(crate) reason: String,
 }
 
 impl ClusterFound {
@@ -39,15 +39,15 @@ impl ClusterFound {
                 address: cluster::bootstrap(name, namespace),
                 ready: verdict::is_ready(conditions, found.metadata.generation),
                 deleting: api::is_deleted(&found),
-                message: ready_message(conditions),
+                reason: ready_reason(conditions),
             }
         }))
     }
 }
 
-/// What an object says of its readiness.
-pub(crate) fn ready_message(conditions: &[Condition]) -> String {
-    conditions.iter().find(|c| c.type_ == "Ready").map(|c| c.message.clone()).unwrap_or_default()
+/// Why an object is ready or not, in its own word: its message is to be read there.
+pub(crate) fn ready_reason(conditions: &[Condition]) -> String {
+    conditions.iter().find(|c| c.type_ == "Ready").map(|c| c.reason.clone()).unwrap_or_default()
 }
 
 /// The cluster, if it is there and ready.
@@ -58,7 +58,7 @@ pub(crate) fn cluster_ready<'a, K: Resource>(
 ) -> Result<&'a ClusterFound, Verdict> {
     let cluster = cluster_there(object, cluster, name)?;
     if !cluster.ready {
-        let text = format!("Cluster {name} is not ready: {}", cluster.message);
+        let text = format!("waiting for Cluster {name}, which is not ready: {}", cluster.reason);
         return Err(Verdict::working(Reason::ClusterNotReady, text));
     }
     Ok(cluster)
@@ -128,13 +128,13 @@ mod tests {
             address: "a:1".into(),
             ready: false,
             deleting: false,
-            message: "0 of 1".into(),
+            reason: "PodsNotReady".into(),
         };
         assert!(cluster_there(&topic(), Some(&found), "demo").is_ok());
         let verdict = cluster_ready(&topic(), Some(&found), "demo").unwrap_err();
         assert_eq!(
             (verdict.reason(), verdict.message()),
-            (Reason::ClusterNotReady, "Cluster demo is not ready: 0 of 1")
+            (Reason::ClusterNotReady, "waiting for Cluster demo, which is not ready: PodsNotReady")
         );
     }
 }

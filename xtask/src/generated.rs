@@ -3,14 +3,14 @@
 
 use anyhow::{Context, Result};
 
-use crate::{codegen, crds, docs};
+use crate::{chart, codegen, crds, docs};
 
 /// A generator: its name on the command line, and the function that runs it.
 type Generator = (&'static str, fn(check: bool) -> Result<()>);
 
 /// Every generator, in the order in which they run (later ones may read what earlier ones wrote).
 const GENERATORS: &[Generator] =
-    &[("codegen", codegen::run), ("crds", crds::run), ("docs", docs::run)];
+    &[("codegen", codegen::run), ("crds", crds::run), ("chart", chart::run), ("docs", docs::run)];
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {

@@ -6,6 +6,7 @@
 #![allow(clippy::print_stdout)] // a command line tool prints
 
 mod bench;
+mod chart;
 mod cluster;
 mod codegen;
 mod crds;
@@ -41,6 +42,8 @@ enum Command {
     Docs(generated::Args),
     /// Measure against Apache Kafka, side by side, into docs/performance.md
     Bench(bench::Args),
+    /// Write the Helm chart's copies of the definitions and render the chart
+    Chart(generated::Args),
     /// A Kubernetes cluster of three nodes on this machine, as the end-to-end tests use it
     #[command(subcommand)]
     Cluster(cluster::Command),
@@ -57,6 +60,7 @@ fn main() -> Result<()> {
         Command::Crds(args) => crds::run(args.check),
         Command::Docs(args) => docs::run(args.check),
         Command::Bench(args) => bench::run_bench(&args),
+        Command::Chart(args) => chart::run(args.check),
         Command::Cluster(command) => cluster::run(&command),
         Command::Test(args) | Command::Ci(args) => test::run(&args),
     }

@@ -22,20 +22,23 @@ const EARLIEST_LOCAL: i64 = -4;
 const LATEST_TIERED: i64 = -5;
 const EARLIEST_PENDING_UPLOAD: i64 = -6;
 
+/// First version that can say a leader epoch.
+const LEADER_EPOCH_VERSION: i16 = 4;
+
 /// Searches by time read from the disk and run on a thread that may wait for it.
 pub(crate) async fn handle(
     broker: &Arc<Broker>,
     _ctx: &RequestContext,
     request: ListOffsetsRequest,
-    _version: i16,
+    version: i16,
 ) -> ListOffsetsResponse {
     let view = broker.partitions.view();
     let by_time = request.topics.iter().flat_map(|topic| &topic.partitions).any(searches);
     if !by_time {
-        return answer(&view, &request);
+        return answer(&view, &request, version);
     }
     let topics = request.topics.clone();
-    let searched = tokio::task::spawn_blocking(move || answer(&view, &request)).await;
+    let searched = tokio::task::spawn_blocking(move || answer(&view, &request, version)).await;
     searched.unwrap_or_else(|_| {
         let failed =
             |p: &ListOffsetsPartition| failure(p.partition_index, ErrorCode::UNKNOWN_SERVER_ERROR);
@@ -51,11 +54,19 @@ fn searches(partition: &ListOffsetsPartition) -> bool {
     partition.timestamp >= 0 || partition.timestamp == MAX_TIMESTAMP
 }
 
-fn answer(view: &PartitionsView, request: &ListOffsetsRequest) -> ListOffsetsResponse {
+fn answer(
+    view: &PartitionsView,
+    request: &ListOffsetsRequest,
+    version: i16,
+) -> ListOffsetsResponse {
     let topics = request.topics.iter().map(|topic| {
         let partitions = topic.partitions.iter().map(|wanted| {
-            find(view, &topic.name, wanted)
-                .unwrap_or_else(|code| failure(wanted.partition_index, code))
+            let mut found = find(view, &topic.name, wanted)
+                .unwrap_or_else(|code| failure(wanted.partition_index, code));
+            if version < LEADER_EPOCH_VERSION {
+                found.leader_epoch = -1;
+            }
+            found
         });
         ListOffsetsTopicResponse { name: topic.name.clone(), partitions: partitions.collect() }
     });

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use ::connect::{Worker, WorkerConfig};
 use clap::Args;
 
-use crate::{properties, shutdown};
+use crate::{connect_topics, properties, shutdown};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -35,9 +35,9 @@ pub(crate) struct ConnectArgs {
     /// URL at which other workers reach this one; without it the address listened on
     #[arg(long, value_name = "URL")]
     advertise_url: Option<String>,
-    /// Workers with the same group share connectors
-    #[arg(long, value_name = "GROUP", default_value = "connect-cluster")]
-    group_id: String,
+    /// Workers with the same group share connectors; wins over the file's group.id
+    #[arg(long, value_name = "GROUP")]
+    group_id: Option<String>,
     /// Folder in which the file connectors' relative paths start
     #[arg(long, value_name = "DIR", default_value = ".")]
     files_dir: PathBuf,
@@ -54,13 +54,16 @@ pub(crate) async fn run(args: ConnectArgs) -> anyhow::Result<ExitCode> {
     let mut settings =
         args.config.as_deref().map(properties::read).transpose()?.unwrap_or_default();
     settings.extend(args.settings);
-    let config = WorkerConfig {
+    let mut config = WorkerConfig {
         rest_listen: args.rest_listen,
         advertised_url: args.advertise_url,
-        files_dir: args.files_dir,
         properties: settings,
-        ..WorkerConfig::new(args.bootstrap, args.group_id)
+        ..WorkerConfig::local(&args.bootstrap, args.files_dir)
     };
+    connect_topics::take(&mut config).map_err(anyhow::Error::msg)?;
+    if let Some(group) = args.group_id {
+        config.group_id = group;
+    }
     let worker = Worker::start(config).await?;
     tracing::info!(rest = %worker.rest_addr(), "the Connect worker serves");
     stop.cancelled().await;

@@ -77,7 +77,7 @@ pub(crate) async fn run(args: ConsumeArgs) -> anyhow::Result<ExitCode> {
     let consumer = Consumer::new(&client, config);
     let ends = match &args.group {
         Some(_) => {
-            consumer.subscribe(args.topics.clone()).await?;
+            consumer.subscribe(args.topics.clone())?;
             BTreeMap::new()
         }
         None => assign_all(&client, &consumer, &args).await?,
@@ -104,22 +104,25 @@ async fn assign_all(
         partitions
             .extend(topic.partitions.iter().map(|p| TopicPartition::new(topic.name.clone(), p.id)));
     }
-    consumer.assign(partitions.clone()).await?;
+    consumer.assign(partitions.clone());
     if !args.exit {
         return Ok(BTreeMap::new());
     }
-    let ask = |spec| {
-        partitions.iter().map(|p| (p.topic.to_string(), p.partition, spec)).collect::<Vec<_>>()
-    };
-    let starts = admin.list_offsets(&ask(OffsetSpec::Earliest)).await?;
-    let ends = admin.list_offsets(&ask(OffsetSpec::Latest)).await?;
-    let starts: BTreeMap<_, _> =
-        starts.into_iter().map(|l| (TopicPartition::new(l.topic, l.partition), l.offset)).collect();
-    let ends = ends.into_iter().map(|l| (TopicPartition::new(l.topic, l.partition), l.offset));
-    // Without --from-beginning nothing that is there now would be read.
-    Ok(ends
-        .filter(|(p, end)| args.from_beginning && starts.get(p).is_none_or(|start| start < end))
-        .collect())
+    if !args.from_beginning {
+        // Nothing that is there now is to be read.
+        return Ok(BTreeMap::new());
+    }
+    let ask = |spec| partitions.iter().map(|p| (p.clone(), spec)).collect::<Vec<_>>();
+    let starts = admin.list_offsets(&ask(OffsetSpec::Earliest)).await;
+    let ends = admin.list_offsets(&ask(OffsetSpec::Latest)).await;
+    let mut left = BTreeMap::new();
+    for ((partition, start), (_, end)) in starts.into_iter().zip(ends) {
+        let (start, end) = (start?.offset, end?.offset);
+        if start < end {
+            left.insert(partition, end);
+        }
+    }
+    Ok(left)
 }
 
 async fn read(
@@ -144,7 +147,7 @@ async fn read(
                 break;
             }
             // The last record before the end may be one that no reader is shown, such as a transaction's marker.
-            pass_markers(consumer, &mut ends).await;
+            pass_markers(consumer, &mut ends);
             continue;
         }
         last_record = Instant::now();
@@ -157,10 +160,10 @@ async fn read(
     Ok(())
 }
 
-async fn pass_markers(consumer: &Consumer, ends: &mut BTreeMap<TopicPartition, i64>) {
+fn pass_markers(consumer: &Consumer, ends: &mut BTreeMap<TopicPartition, i64>) {
     let mut passed = Vec::new();
     for (partition, end) in ends.iter() {
-        if consumer.position(partition).await.is_some_and(|position| position >= *end) {
+        if consumer.position(partition).is_some_and(|position| position >= *end) {
             passed.push(partition.clone());
         }
     }

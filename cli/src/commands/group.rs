@@ -79,16 +79,12 @@ async fn list(admin: &Admin) -> anyhow::Result<()> {
 
 async fn describe(admin: &Admin, group: &str) -> anyhow::Result<()> {
     let found = admin.describe_group(group).await?;
-    let committed: BTreeMap<TopicPartition, i64> =
-        admin.committed_offsets(group).await?.into_iter().collect();
-    let asked: Vec<_> =
-        committed.keys().map(|p| (p.topic.to_string(), p.partition, OffsetSpec::Latest)).collect();
-    let ends: BTreeMap<TopicPartition, i64> = admin
-        .list_offsets(&asked)
-        .await?
-        .into_iter()
-        .map(|listed| (TopicPartition::new(listed.topic, listed.partition), listed.offset))
-        .collect();
+    let committed = admin.committed_offsets(group).await?;
+    let asked: Vec<_> = committed.keys().map(|p| (p.clone(), OffsetSpec::Latest)).collect();
+    let mut ends: BTreeMap<TopicPartition, i64> = BTreeMap::new();
+    for (partition, listed) in admin.list_offsets(&asked).await {
+        ends.insert(partition, listed?.offset);
+    }
     let mut out = output::stdout();
     writeln!(out, "group {group}  state {}  {} members", found.state, found.members.len())?;
     if !found.members.is_empty() {

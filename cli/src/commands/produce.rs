@@ -90,11 +90,11 @@ pub(crate) async fn run(args: ProduceArgs) -> anyhow::Result<ExitCode> {
             arrived(on_their_way.pop_front(), &args.topic).await?;
         }
     }
-    producer.flush().await;
+    producer.flush().await?;
     while let Some(delivery) = on_their_way.pop_front() {
         arrived(Some(delivery), &args.topic).await?;
     }
-    producer.close().await;
+    producer.close().await?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
-use client::{Admin, ApiError, ConfigOp, NewTopic, OffsetSpec, TopicDescription};
+use client::{Admin, ApiError, ConfigOp, NewTopic, OffsetSpec, TopicDescription, TopicPartition};
 
 use super::cluster::ClusterArgs;
 use crate::output::{self, Table};
@@ -102,15 +102,12 @@ pub(crate) async fn run(args: TopicArgs) -> anyhow::Result<ExitCode> {
 
 async fn list(admin: &Admin, internal: bool) -> anyhow::Result<()> {
     let mut topics = admin.list_topics().await?;
-    topics.retain(|topic| internal || !topic.internal);
-    topics.sort_by(|a, b| a.name.cmp(&b.name));
+    topics.retain(|topic| internal || !topic.is_internal);
+    let names: Vec<String> = topics.into_iter().map(|topic| topic.name).collect();
     let mut table = Table::new(["TOPIC", "PARTITIONS", "REPLICAS"]);
-    for topic in topics {
-        table.row([
-            topic.name.to_string(),
-            topic.partitions.to_string(),
-            topic.replicas.to_string(),
-        ]);
+    for topic in admin.describe_topics(&names).await? {
+        let replicas = topic.partitions.first().map_or(0, |partition| partition.replicas.len());
+        table.row([topic.name, topic.partitions.len().to_string(), replicas.to_string()]);
     }
     table.print(&mut output::stdout())?;
     Ok(())
@@ -185,14 +182,11 @@ async fn describe(admin: &Admin, topic: &str) -> anyhow::Result<()> {
     table.print(&mut out)?;
     let mut set = Table::new(["SETTING", "VALUE"]);
     let mut any = false;
-    for entry in
-        configs.into_iter().flat_map(|topic| topic.configs).filter(|entry| !entry.is_default)
-    {
-        any = true;
-        set.row([
-            entry.name.to_string(),
-            entry.value.map(|value| value.to_string()).unwrap_or_default(),
-        ]);
+    for (_, configs) in configs {
+        for entry in configs.with_context(wrong)?.into_iter().filter(|entry| !entry.is_default) {
+            any = true;
+            set.row([entry.name, entry.value.unwrap_or_else(|| "(secret)".to_owned())]);
+        }
     }
     if any {
         set.print(&mut out)?;
@@ -207,15 +201,15 @@ async fn offsets(
     topic: &str,
     found: &TopicDescription,
 ) -> anyhow::Result<BTreeMap<i32, (i64, i64)>> {
-    let ask = |spec: OffsetSpec| -> Vec<(String, i32, OffsetSpec)> {
-        found.partitions.iter().map(|partition| (topic.to_owned(), partition.id, spec)).collect()
+    let ask = |spec: OffsetSpec| -> Vec<(TopicPartition, OffsetSpec)> {
+        found.partitions.iter().map(|p| (TopicPartition::new(topic, p.id), spec)).collect()
     };
     let mut offsets: BTreeMap<i32, (i64, i64)> = BTreeMap::new();
-    for listed in admin.list_offsets(&ask(OffsetSpec::Earliest)).await? {
-        offsets.entry(listed.partition).or_default().0 = listed.offset;
+    for (partition, listed) in admin.list_offsets(&ask(OffsetSpec::Earliest)).await {
+        offsets.entry(partition.partition).or_default().0 = listed?.offset;
     }
-    for listed in admin.list_offsets(&ask(OffsetSpec::Latest)).await? {
-        offsets.entry(listed.partition).or_default().1 = listed.offset;
+    for (partition, listed) in admin.list_offsets(&ask(OffsetSpec::Latest)).await {
+        offsets.entry(partition.partition).or_default().1 = listed?.offset;
     }
     Ok(offsets)
 }

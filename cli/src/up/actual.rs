@@ -31,8 +31,8 @@ pub(crate) struct ActualConnector {
     pub(crate) tasks: Vec<String>,
     /// First line of the trace of whatever failed.
     pub(crate) failure: Option<String>,
-    /// Records that a sink has still to write.
-    pub(crate) lag: Option<u64>,
+    /// What it is still busy with; nothing when it is through with all that there is.
+    pub(crate) note: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -42,6 +42,8 @@ pub(crate) struct ActualApp {
     pub(crate) state: AppState,
     pub(crate) tasks: usize,
     pub(crate) lag: u64,
+    /// What it waits for, or what failed last.
+    pub(crate) note: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -3,6 +3,9 @@
 use std::time::Duration;
 
 use client::{ConfigOp, NewTopic};
+use connect::HerderError;
+use connect::herder::{PutMode, TargetState};
+use crds::ConnectorState;
 use protocol::ErrorCode;
 
 use super::action::Action;
@@ -18,27 +21,47 @@ pub(crate) struct ApplyError {
     pub(crate) message: String,
     /// Whether it may work by itself later.
     pub(crate) transient: bool,
+    /// The key of the object's config that is to blame, where one is.
+    pub(crate) key: Option<String>,
 }
 
 impl ApplyError {
     fn lasting(message: impl ToString) -> Self {
-        Self { message: message.to_string(), transient: false }
+        Self { message: message.to_string(), transient: false, key: None }
     }
 
     fn passing(message: impl ToString) -> Self {
-        Self { message: message.to_string(), transient: true }
+        Self { message: message.to_string(), transient: true, key: None }
     }
 }
 
 impl From<client::ClientError> for ApplyError {
     fn from(error: client::ClientError) -> Self {
-        Self { transient: error.is_retriable(), message: error.to_string() }
+        Self { transient: error.is_retriable(), message: error.to_string(), key: None }
     }
 }
 
 impl From<client::ApiError> for ApplyError {
     fn from(error: client::ApiError) -> Self {
-        Self { transient: error.code.is_retriable(), message: error.to_string() }
+        Self { transient: error.code.is_retriable(), message: error.to_string(), key: None }
+    }
+}
+
+impl From<HerderError> for ApplyError {
+    fn from(error: HerderError) -> Self {
+        let transient = match &error {
+            HerderError::Starting(_) | HerderError::Store(_) => true,
+            HerderError::Client(error) => error.is_retriable(),
+            _ => false,
+        };
+        match error {
+            HerderError::InvalidConfig(problems) => {
+                let messages: Vec<String> = problems.iter().map(|p| p.message.clone()).collect();
+                let key = problems.into_iter().next().map(|problem| problem.key);
+                Self { message: messages.join("\n"), transient, key }
+            }
+            other => Self { message: other.to_string(), transient, key: None },
+        }
     }
 }
 
@@ -63,7 +86,6 @@ async fn act(platform: &mut Platform, action: &Action) -> Result<(), ApplyError>
                 partitions: *partitions,
                 replication_factor: -1,
                 configs: config.clone(),
-                ..NewTopic::default()
             };
             allow(admin.create_topics(vec![new]).await?, ErrorCode::TOPIC_ALREADY_EXISTS)
         }
@@ -80,14 +102,16 @@ async fn act(platform: &mut Platform, action: &Action) -> Result<(), ApplyError>
             ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
         ),
         Action::PutConnector { name, config, state } => {
-            let herder = platform.connect.herder();
-            herder.put_config(name, config.clone()).await.map_err(connect_error)?;
-            set_state(platform, name, *state).await
+            let (herder, target) = (platform.connect.herder(), target(*state));
+            let mode = PutMode::CreateOrUpdate;
+            herder.put_config(name, config.clone(), mode, Some(target)).await?;
+            platform.put.insert(name.clone(), config.clone());
+            Ok(herder.set_target(name, target).await?)
         }
-        Action::SetConnectorState { name, state } => set_state(platform, name, *state).await,
-        Action::DeleteConnector { name } => {
-            platform.connect.herder().delete(name).await.map_err(connect_error)
+        Action::SetConnectorState { name, state } => {
+            Ok(platform.connect.herder().set_target(name, target(*state)).await?)
         }
+        Action::DeleteConnector { name } => Ok(platform.connect.herder().delete(name).await?),
         Action::StartApp { app } => platform.start_app(app).await.map_err(ApplyError::lasting),
         Action::StopApp { name } => {
             platform.stop_app(name).await;
@@ -108,4 +132,13 @@ fn allow(
         }
     }
     Ok(())
+}
+
+/// Kafka Connect's word for the state.
+fn target(state: ConnectorState) -> TargetState {
+    match state {
+        ConnectorState::Running => TargetState::Started,
+        ConnectorState::Paused => TargetState::Paused,
+        ConnectorState::Stopped => TargetState::Stopped,
+    }
 }

@@ -44,6 +44,8 @@ pub(crate) enum EngineError {
     Platform(#[from] PlatformError),
     #[error(transparent)]
     Memory(#[from] super::memory::MemoryError),
+    #[error("the broker has stopped: {0}")]
+    Broker(String),
 }
 
 /// A change that failed and when to try again.
@@ -100,6 +102,7 @@ impl Engine {
         loop {
             tokio::select! {
                 () = stop.cancelled() => return Ok(End::Stopped),
+                why = broker_failure(self.platform.as_ref()) => return Err(EngineError::Broker(why)),
                 _ = ticker.tick() => {}
             }
             let pass = tokio::select! {
@@ -107,8 +110,16 @@ impl Engine {
                 pass = self.pass() => pass?,
             };
             let Some(statuses) = pass else { continue };
-            if once && let Some(stalled) = self.used_up(&statuses).await {
-                return Ok(End::UsedUp { stalled });
+            if !once {
+                continue;
+            }
+            tokio::select! {
+                () = stop.cancelled() => return Ok(End::Stopped),
+                stalled = self.used_up(&statuses) => {
+                    if let Some(stalled) = stalled {
+                        return Ok(End::UsedUp { stalled });
+                    }
+                }
             }
         }
     }
@@ -175,7 +186,7 @@ impl Engine {
             if let Some(failure) = self.failures.get(&key) {
                 let lasting = !failure.error.transient || failure.tries >= PATIENCE;
                 waiting |= !lasting;
-                let status = match self.place(&key) {
+                let status = match self.place(&key, failure.error.key.as_deref()) {
                     Some(place) if lasting => {
                         Status::stalled(Refusal::new(place, failure.error.message.clone()))
                     }
@@ -214,7 +225,7 @@ impl Engine {
             Err(error) => {
                 self.platform = Some(Platform::start(site, before.broker, before.connect).await?);
                 let message = format!("{error}; what ran before goes on");
-                Ok(Err(ApplyError { message, transient: false }))
+                Ok(Err(ApplyError { message, transient: false, key: None }))
             }
         }
     }
@@ -234,8 +245,8 @@ impl Engine {
         self.failures.insert(key.clone(), Failure { action: shown, error, tries, next });
     }
 
-    /// Where an object's description is, for failures that name no field.
-    fn place(&self, key: &ObjectKey) -> Option<Place> {
+    /// Where an object's description is, for failures of a key of its config or of the whole.
+    fn place(&self, key: &ObjectKey, config_key: Option<&str>) -> Option<Place> {
         let desired = &self.desired;
         let origin = match key.kind {
             Kind::Cluster => desired.cluster.as_ref().map(|object| &object.origin),
@@ -245,7 +256,12 @@ impl Engine {
             Kind::StreamsApp => desired.apps.get(&key.name).map(|app| &app.declared.origin),
             Kind::User => None,
         };
-        origin.map(|origin| origin.at(&["spec", "config"]))
+        origin.map(|origin| match config_key {
+            Some("connector.class") => origin.at(&["spec", "class"]),
+            Some("tasks.max") => origin.at(&["spec", "tasksMax"]),
+            Some(key) => origin.at(&["spec", "config", key]),
+            None => origin.at(&["spec", "config"]),
+        })
     }
 
     /// Keeps the memory in step with what is described.
@@ -288,5 +304,13 @@ impl Engine {
         let platform = self.platform.as_ref()?;
         let idle = once::is_used_up(platform, &self.desired, statuses).await;
         idle.then_some(stalled + self.desired.anonymous.len())
+    }
+}
+
+/// Returns when the broker cannot go on, and why.
+async fn broker_failure(platform: Option<&Platform>) -> String {
+    match platform {
+        Some(platform) => platform.broker.failed().await,
+        None => std::future::pending().await,
     }
 }

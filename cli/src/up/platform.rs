@@ -10,13 +10,14 @@ use client::{Client, ClientConfig};
 
 use super::plan::Running;
 use super::reconcile::streams_app::DesiredApp;
+use crate::connect_topics;
 
 /// Longest wait for one part to stop before the process goes on without it; what was acknowledged is safe anyway.
 const STOP_TIMEOUT: Duration = Duration::from_secs(15);
 /// The broker's id: there is only one.
 const NODE_ID: i32 = 0;
-/// The group of the Connect worker.
-const CONNECT_GROUP: &str = "vltava-connect";
+/// Longest wait for the Connect worker to have read its topics.
+const READY_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Where the platform lives and listens. Port 0 takes any free port, and keeps it over a restart.
 #[derive(Debug, Clone)]
@@ -53,6 +54,8 @@ pub(crate) struct Platform {
     pub(crate) connect: connect::WorkerHandle,
     pub(crate) client: Client,
     pub(crate) apps: BTreeMap<String, RunningApp>,
+    /// What was last given to the worker: it hides the secrets in what it tells.
+    pub(crate) put: BTreeMap<String, BTreeMap<String, String>>,
 }
 
 impl Platform {
@@ -72,7 +75,6 @@ impl Platform {
         let connect = match start_connect(&site, address, connect_properties.clone()).await {
             Ok(connect) => connect,
             Err(error) => {
-                client.close().await;
                 stop_in_time("broker", broker.shutdown()).await;
                 return Err(error);
             }
@@ -85,7 +87,15 @@ impl Platform {
             connect_url: format!("http://{}", connect.rest_addr()),
             connect: connect_properties,
         };
-        Ok(Self { site, running, broker, connect, client, apps: BTreeMap::new() })
+        Ok(Self {
+            site,
+            running,
+            broker,
+            connect,
+            client,
+            apps: BTreeMap::new(),
+            put: BTreeMap::new(),
+        })
     }
 
     /// Starts `app`; a version of it that runs is stopped first, since both would want the same state.
@@ -122,7 +132,7 @@ impl Platform {
             .map(|(name, app)| async move { stop_in_time(&name, app.worker.shutdown()).await });
         futures_util::future::join_all(stopping).await;
         stop_in_time("Connect worker", self.connect.shutdown()).await;
-        self.client.close().await;
+        drop(self.client);
         stop_in_time("broker", self.broker.shutdown()).await;
         self.site
     }
@@ -149,13 +159,27 @@ async fn start_connect(
     bootstrap: SocketAddr,
     properties: BTreeMap<String, String>,
 ) -> Result<connect::WorkerHandle, PlatformError> {
-    let config = connect::WorkerConfig {
+    let mut config = connect::WorkerConfig {
         rest_listen: SocketAddr::new(site.bind, site.connect_port),
-        files_dir: site.files_dir.clone(),
         properties,
-        ..connect::WorkerConfig::new(bootstrap.to_string(), CONNECT_GROUP)
+        // One worker on one machine gains nothing by more.
+        offset_partitions: 1,
+        status_partitions: 1,
+        ..connect::WorkerConfig::local(&bootstrap.to_string(), &site.files_dir)
     };
-    connect::Worker::start(config).await.map_err(|error| PlatformError::Connect(error.to_string()))
+    connect_topics::take(&mut config).map_err(PlatformError::Connect)?;
+    let started = connect::Worker::start(config).await;
+    let worker = started.map_err(|error| PlatformError::Connect(error.to_string()))?;
+    match tokio::time::timeout(READY_TIMEOUT, worker.herder().ready()).await {
+        Ok(Ok(())) => Ok(worker),
+        Ok(Err(error)) => Err(PlatformError::Connect(error.to_string())),
+        Err(_) => {
+            let why = worker.herder().connectors().err().map(|e| e.to_string()).unwrap_or_default();
+            stop_in_time("Connect worker", worker.shutdown()).await;
+            let seconds = READY_TIMEOUT.as_secs();
+            Err(PlatformError::Connect(format!("it is not ready after {seconds} s: {why}")))
+        }
+    }
 }
 
 async fn stop_in_time(what: &str, stop: impl Future) {

@@ -15,8 +15,8 @@ pub(crate) struct ConnectFound {
     pub(crate) url: String,
     pub(crate) ready: bool,
     pub(crate) deleting: bool,
-    /// Why it is not ready, in its own words.
-    pub(crate) message: String,
+    /// Why it is not ready, in its own word.
+    pub(crate) reason: String,
 }
 
 /// What is there.
@@ -35,7 +35,7 @@ pub(crate) async fn dereference(object: &Connector, ctx: &Context) -> Result<Fou
             url: connect::url(name, &namespace),
             ready: verdict::is_ready(conditions, found.metadata.generation),
             deleting: api::is_deleted(&found),
-            message: references::ready_message(conditions),
+            reason: references::ready_reason(conditions),
         }
     });
     Ok(Found { connect })

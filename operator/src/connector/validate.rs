@@ -45,7 +45,8 @@ pub(crate) fn validate(object: &Connector, found: &Found) -> Result<Wanted, Verd
         ));
     }
     if !connect.ready {
-        let text = format!("Connect {reference} is not ready: {}", connect.message);
+        let text =
+            format!("waiting for Connect {reference}, which is not ready: {}", connect.reason);
         return Err(Verdict::working(Reason::ConnectNotReady, text));
     }
     let name = object.name_any();

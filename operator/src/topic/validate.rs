@@ -60,7 +60,7 @@ mod tests {
             address: "a:1".into(),
             ready,
             deleting: false,
-            message: "0 of 1".into(),
+            reason: "PodsNotReady".into(),
         };
         Found { cluster: Some(cluster), older: None }
     }

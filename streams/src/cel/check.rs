@@ -112,12 +112,17 @@ impl Checker<'_> {
         }
         let known = self.scope.names();
         let hint = match name {
-            "agg" => "; `agg` is known only in aggregate's and reduce's expressions".to_owned(),
+            "agg" | "aggregate" => {
+                "; `agg` is known only in aggregate's and reduce's expressions".to_owned()
+            }
             _ => closest(name, known.iter().copied())
                 .map_or(String::new(), |near| format!("; did you mean `{near}`?")),
         };
-        let text =
-            format!("there is no variable `{name}` here, there are {}{hint}", known.join(", "));
+        let known = match known.as_slice() {
+            [] => "and none at all".to_owned(),
+            known => format!("there are {}", known.join(", ")),
+        };
+        let text = format!("there is no variable `{name}` here, {known}{hint}");
         Err(self.problem(expr, text))
     }
 

@@ -19,6 +19,7 @@ mod show;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use check::{closest, convert};
 pub use functions::{FUNCTIONS, Function};
 pub use op::EvalError;
 pub use problem::Problem;

@@ -23,21 +23,27 @@ pub struct Scope {
     value: Type,
     agg: Option<Type>,
     record: bool,
+    row: bool,
 }
 
 impl Scope {
     /// A record's variables: `key`, `value`, `timestamp` (ms), `headers`, `topic`, `partition`, `offset`.
     pub fn record(key: Type, value: Type) -> Scope {
-        Scope { key, value, agg: None, record: true }
+        Scope { key, value, agg: None, record: true, row: true }
     }
 
     /// A table's row: `key` and `value` alone. A row's old value has no record of its own, and both must map to
     /// the same thing for the table's changes to cancel out.
     pub fn row(key: Type, value: Type) -> Scope {
-        Scope { key, value, agg: None, record: false }
+        Scope { key, value, agg: None, record: false, row: true }
     }
 
-    /// `agg` as well: what was aggregated so far.
+    /// No variables: for what is computed once.
+    pub fn none() -> Scope {
+        Scope { key: Type::Null, value: Type::Null, agg: None, record: false, row: false }
+    }
+
+    /// `agg` (also called `aggregate`) as well: what was aggregated so far.
     #[must_use]
     pub fn with_agg(mut self, agg: Type) -> Scope {
         self.agg = Some(agg);
@@ -46,9 +52,10 @@ impl Scope {
 
     pub(crate) fn find(&self, name: &str) -> Option<(Var, Type)> {
         Some(match name {
+            "key" | "value" if !self.row => return None,
             "key" => (Var::Key, self.key.clone()),
             "value" => (Var::Value, self.value.clone()),
-            "agg" => (Var::Agg, self.agg.clone()?),
+            "agg" | "aggregate" => (Var::Agg, self.agg.clone()?),
             _ if !self.record => return None,
             "timestamp" => (Var::Timestamp, Type::Int),
             "headers" => (Var::Headers, Type::map(Type::Bytes)),

@@ -60,7 +60,7 @@ impl<K: Datum, V: Datum> KTable<K, V> {
     pub fn to_stream(&self) -> KStream<K, V> {
         let mut graph = self.graph.lock();
         let name = graph.generated_name("to-stream");
-        let node = graph.to_stream(&name, self.node);
+        let node = graph.stream_of(&name, self.node);
         KStream::at(&self.graph, node, false)
     }
 }

@@ -109,8 +109,8 @@ fn users_per_region_follows_moves() {
     let expected =
         [("asia", 1), ("europe", 1), ("asia", 0), ("europe", 2), ("europe", 1), ("asia", 1)];
     assert_eq!(updates, expected.map(|(region, count)| (region.to_owned(), count)));
-    let stays = pipe(&mut driver, "user-regions", "bob", "asia");
-    assert_eq!((stays, counts(&mut driver, "region-counts")), ((), vec![("asia".to_owned(), 1)]));
+    pipe(&mut driver, "user-regions", "bob", "asia");
+    assert_eq!(counts(&mut driver, "region-counts"), [("asia".to_owned(), 1)]);
     pipe(&mut driver, "user-regions", "bob", Value::Null);
     assert_eq!(counts(&mut driver, "region-counts"), [("asia".to_owned(), 0)]);
 }

@@ -42,6 +42,8 @@ pub(crate) fn select_key(f: ValueFn) -> Supplier {
     })
 }
 
+/// What looks at a record.
+pub(crate) type LookFn = Arc<dyn Fn(&Record, &Origin) -> Result<(), ProcessError> + Send + Sync>;
 /// Key and value at once.
 pub(crate) type PairFn =
     Arc<dyn Fn(&Record, &Origin) -> Result<(Value, Value), ProcessError> + Send + Sync>;
@@ -76,9 +78,7 @@ pub(crate) fn filter(holds: Predicate) -> Supplier {
     })
 }
 
-pub(crate) fn peek(
-    look: Arc<dyn Fn(&Record, &Origin) -> Result<(), ProcessError> + Send + Sync>,
-) -> Supplier {
+pub(crate) fn peek(look: LookFn) -> Supplier {
     supply(move |context, record| {
         look(&record, context.origin())?;
         context.forward(record);

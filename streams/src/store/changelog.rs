@@ -214,13 +214,16 @@ impl ChangelogReader {
         self.tail.as_ref().map(|tail| (tail.commit, tail.incarnation))
     }
 
-    fn finished(&self, id: (u64, u64)) -> Option<&Ending> {
-        match self.open_commit() {
-            Some(open) if open == id && self.compensation.is_none() => {
-                self.tail.as_ref().and_then(|tail| tail.ending.as_ref())
-            }
-            _ => None,
+    fn ending(&self, id: (u64, u64)) -> Option<&Ending> {
+        if self.open_commit() != Some(id) || self.compensation.is_some() {
+            return None;
         }
+        self.tail.as_ref().and_then(|tail| tail.ending.as_ref())
+    }
+
+    /// Whether all records of the commit are here, if it has any: a later one begins only after that.
+    fn has_all_of(&self, id: (u64, u64)) -> bool {
+        self.ending(id).is_some() || self.highest > id.0
     }
 }
 
@@ -243,11 +246,12 @@ pub(crate) fn finish(names: &[Str], mut readers: Vec<ChangelogReader>) -> Restor
     // A commit begins only after the one before is in all changelogs: only the latest can be unfinished.
     let latest = readers.iter().filter_map(ChangelogReader::open_commit).max();
     let complete = latest.is_some_and(|id| {
-        let ending = readers.iter().find_map(|reader| reader.finished(id));
+        let ending = readers.iter().find_map(|reader| reader.ending(id));
         ending.is_some_and(|ending| {
-            names.iter().zip(&readers).all(|(name, reader)| {
-                !ending.stores.contains(name) || reader.finished(id).is_some()
-            })
+            names
+                .iter()
+                .zip(&readers)
+                .all(|(name, reader)| !ending.stores.contains(name) || reader.has_all_of(id))
         })
     });
     let mut keys = Vec::new();

@@ -160,3 +160,101 @@ impl StateStore for FjallTask {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::MemoryStores;
+
+    fn bytes(text: &str) -> Bytes {
+        Bytes::copy_from_slice(text.as_bytes())
+    }
+
+    fn rows(store: &dyn StateStore, index: usize, from: &str, limit: usize) -> Vec<(Bytes, Bytes)> {
+        let mut rows = Vec::new();
+        store.scan(index, from.as_bytes(), limit, &mut |k, v| rows.push((k, v))).unwrap();
+        rows
+    }
+
+    /// Both engines answer the same to the same.
+    fn exercise(engine: &dyn StateEngine) {
+        let mut store = engine.open(&["a", "b"], 3).unwrap();
+        assert_eq!(store.meta(0).unwrap(), None);
+        let writes = vec![
+            (0, bytes("k1"), Some(bytes("v1"))),
+            (0, bytes("k2"), Some(bytes("v2"))),
+            (1, bytes("k1"), Some(bytes("other"))),
+            (0, Bytes::new(), Some(bytes("empty key"))),
+        ];
+        store.commit(writes, Some(vec![bytes("ma"), bytes("mb")])).unwrap();
+        assert_eq!(store.get(0, b"k1").unwrap(), Some(bytes("v1")));
+        assert_eq!(store.get(1, b"k1").unwrap(), Some(bytes("other")));
+        assert_eq!(store.get(0, b"").unwrap(), Some(bytes("empty key")));
+        assert_eq!(store.meta(1).unwrap(), Some(bytes("mb")));
+        store.commit(vec![(0, bytes("k1"), None)], None).unwrap();
+        assert_eq!(store.get(0, b"k1").unwrap(), None);
+        assert_eq!(rows(&*store, 0, "", 10).len(), 2);
+        assert_eq!(rows(&*store, 0, "k", 10), [(bytes("k2"), bytes("v2"))]);
+        assert_eq!(rows(&*store, 0, "", 1).len(), 1);
+        drop(store);
+        let again = engine.open(&["b", "a"], 3).unwrap();
+        assert_eq!(again.get(0, b"k1").unwrap(), Some(bytes("other")), "stores go by name");
+        assert_eq!(again.meta(1).unwrap(), Some(bytes("ma")));
+        let mut other = engine.open(&["a"], 4).unwrap();
+        assert_eq!(other.get(0, b"k2").unwrap(), None, "a partition has a store of its own");
+        other.clear().unwrap();
+        let mut store = engine.open(&["a", "b"], 3).unwrap();
+        assert_eq!(store.get(0, b"k2").unwrap(), Some(bytes("v2")));
+        store.clear().unwrap();
+        assert_eq!((store.get(0, b"k2").unwrap(), store.meta(1).unwrap()), (None, None));
+    }
+
+    #[test]
+    fn both_engines_are_alike() {
+        exercise(&MemoryStores::new());
+        let dir = tempfile::tempdir().unwrap();
+        exercise(&FjallStores::open(dir.path()).unwrap());
+    }
+
+    #[test]
+    fn a_commit_outlives_the_engine() {
+        let dir = tempfile::tempdir().unwrap();
+        {
+            let engine = FjallStores::open(dir.path()).unwrap();
+            let mut store = engine.open(&["a"], 0).unwrap();
+            for i in 0..1000 {
+                let key = bytes(&format!("key-{i}"));
+                store
+                    .commit(vec![(0, key, Some(bytes("v")))], Some(vec![bytes(&i.to_string())]))
+                    .unwrap();
+            }
+        }
+        let engine = FjallStores::open(dir.path()).unwrap();
+        let store = engine.open(&["a"], 0).unwrap();
+        assert_eq!(store.meta(0).unwrap(), Some(bytes("999")));
+        assert_eq!(rows(&*store, 0, "", 10_000).len(), 1000);
+    }
+
+    #[test]
+    fn a_database_in_use_is_an_error_and_a_broken_one_is_put_aside() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("state");
+        let engine = FjallStores::open(&path).unwrap();
+        assert!(matches!(FjallStores::open(&path), Err(StoreError::Engine(fjall::Error::Locked))));
+        engine
+            .open(&["a"], 0)
+            .unwrap()
+            .commit(vec![(0, bytes("k"), Some(bytes("v")))], None)
+            .unwrap();
+        drop(engine);
+        let version = std::fs::read_dir(&path)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .find(|path| path.file_name().is_some_and(|name| name == "version"))
+            .unwrap();
+        std::fs::write(version, b"???").unwrap();
+        let engine = FjallStores::open(&path).unwrap();
+        assert_eq!(engine.open(&["a"], 0).unwrap().get(0, b"k").unwrap(), None);
+        assert!(path.with_extension("broken").is_dir());
+    }
+}

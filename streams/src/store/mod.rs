@@ -15,6 +15,7 @@ mod memory;
 pub(crate) mod meta;
 
 pub use self::fjall::FjallStores;
+pub use changelog::COMMIT_HEADER;
 pub use memory::MemoryStores;
 
 use bytes::Bytes;

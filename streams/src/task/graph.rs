@@ -92,10 +92,6 @@ impl Graph {
         self.sources.get(topic).map(|(unit, source)| (*unit, source))
     }
 
-    pub(super) fn sources(&self) -> impl Iterator<Item = (&Str, &Source)> {
-        self.sources.iter().map(|(topic, (_, source))| (topic, source))
-    }
-
     pub(super) fn name(&self, unit: usize) -> Str {
         self.units.get(unit).map(|u| u.name.clone()).unwrap_or_default()
     }

@@ -360,3 +360,6 @@ fn read_record(
     };
     Ok(Record { key, value, old, timestamp_ms: input.timestamp_ms, headers })
 }
+
+#[cfg(test)]
+mod crash_tests;

@@ -23,7 +23,6 @@ pub(crate) struct Restoring {
     /// Each store's changelog: id, and the next offset to read.
     changelogs: Vec<(Uuid, i64)>,
     readers: Vec<ChangelogReader>,
-    restored: u64,
 }
 
 impl Restoring {
@@ -53,17 +52,7 @@ impl Restoring {
             None => ids.into_iter().map(|id| (id, 0)).collect(),
         };
         let local = metas.and_then(|metas| metas.into_iter().next()).map(|meta| meta.progress);
-        Ok(Restoring {
-            id,
-            graph,
-            stores,
-            topic_ids,
-            incarnation,
-            local,
-            changelogs,
-            readers,
-            restored: 0,
-        })
+        Ok(Restoring { id, graph, stores, topic_ids, incarnation, local, changelogs, readers })
     }
 
     pub(crate) fn id(&self) -> TaskId {
@@ -79,18 +68,12 @@ impl Restoring {
         self.changelogs.get(store).map_or(0, |(_, next)| *next)
     }
 
-    /// Rows that were applied.
-    pub(crate) fn restored(&self) -> u64 {
-        self.restored
-    }
-
     /// The local state reaches beyond the end of a changelog (which lost its end): it is forgotten, and the
     /// changelogs are to be read from the beginning.
     pub(crate) fn start_over(&mut self) -> Result<(), StoreError> {
         tracing::warn!(task = %self.id, "the changelog ends before the local state, which is rebuilt");
         self.stores.engine().clear()?;
         self.local = None;
-        self.restored = 0;
         for (changelog, reader) in self.changelogs.iter_mut().zip(&mut self.readers) {
             changelog.1 = 0;
             *reader = ChangelogReader::default();
@@ -115,7 +98,6 @@ impl Restoring {
             let settled = reader.read(row, header);
             writes.extend(settled.into_iter().map(|row| write(store, row)));
         }
-        self.restored += writes.len() as u64;
         self.stores.engine().commit(writes, None)
     }
 
@@ -126,14 +108,11 @@ impl Restoring {
         let restored = finish(&names, std::mem::take(&mut self.readers));
         let writes: Vec<Write> =
             restored.rows.into_iter().map(|(store, row)| write(store, row)).collect();
-        self.restored += writes.len() as u64;
         self.stores.engine().commit(writes, None)?;
-        let mut progress = match (self.local.take(), restored.progress) {
-            (Some(local), Some(remote)) if remote.commit > local.commit => remote,
-            (Some(local), _) => local,
-            (None, remote) => remote.unwrap_or_default(),
-        };
-        progress.commit = progress.commit.max(restored.highest);
+        // What was read from the changelogs was applied on top of the local state, and is later than it.
+        let local_commit = self.local.as_ref().map_or(0, |local| local.commit);
+        let mut progress = restored.progress.or(self.local.take()).unwrap_or_default();
+        progress.commit = progress.commit.max(local_commit).max(restored.highest);
         progress.incarnation = self.incarnation;
         let compensation = match restored.unfinished {
             Some((incarnation, keys)) => {
@@ -143,7 +122,6 @@ impl Restoring {
             }
             None => Vec::new(),
         };
-        let restored = self.restored;
         let task = Task {
             id: self.id,
             graph: self.graph,
@@ -154,7 +132,7 @@ impl Restoring {
             moved: false,
             counters: TaskCounters::default(),
         };
-        Ok((Ready { task, restored }, compensation))
+        Ok((Ready { task }, compensation))
     }
 }
 
@@ -162,7 +140,6 @@ impl Restoring {
 #[derive(Debug)]
 pub(crate) struct Ready {
     task: Task,
-    pub restored: u64,
 }
 
 impl Ready {
@@ -180,10 +157,6 @@ fn write(store: usize, (key, value, timestamp_ms): Row) -> Write {
 }
 
 /// The stores' metadata if every store has one and they agree; `Ok(Ok(None))` for new stores.
-#[expect(
-    clippy::type_complexity,
-    reason = "an engine's failure and unusable state are handled apart"
-)]
 fn read_metas(
     stores: &mut TaskStores,
     changelog_ids: &[Uuid],

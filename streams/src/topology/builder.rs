@@ -8,9 +8,9 @@ use protocol::Str;
 use std::collections::{BTreeMap, HashSet};
 
 /// Most nodes of a topology: a record descends it by recursion.
-pub const MAX_NODES: usize = 500;
+const MAX_NODES: usize = 500;
 /// Longest name of a step: it becomes part of a topic's name, which may have 249 characters.
-pub const MAX_NAME_CHARS: usize = 100;
+const MAX_NAME_CHARS: usize = 100;
 
 /// A topology that cannot be.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -188,7 +188,7 @@ impl GraphBuilder {
             return Err(TopologyError::NoSource);
         }
         let subtopologies = split(&self.nodes);
-        Ok(Topology { nodes: self.nodes, stores: self.stores, subtopologies })
+        Ok(Topology { nodes: self.nodes, stores: self.stores, subtopologies, dead_letters: None })
     }
 }
 

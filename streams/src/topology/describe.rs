@@ -24,7 +24,7 @@ impl fmt::Display for Topology {
                         writeln!(f, "    Source: {} (topics: [{}])", node.name, s.topic)?;
                     }
                     NodeKind::Sink(s) => {
-                        writeln!(f, "    Sink: {} (topic: {})", node.name, s.topic)?
+                        writeln!(f, "    Sink: {} (topic: {})", node.name, s.topic)?;
                     }
                     NodeKind::Processor(_) => {
                         let stores: Vec<&str> =

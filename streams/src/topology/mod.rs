@@ -28,6 +28,8 @@ pub struct Topology {
     pub(crate) nodes: Vec<Node>,
     pub(crate) stores: Vec<StoreSpec>,
     pub(crate) subtopologies: Vec<Subtopology>,
+    /// Where records go that could not be processed (`errors.dead.letter.queue.topic.name`).
+    pub(crate) dead_letters: Option<Str>,
 }
 
 /// A connected part of the topology.
@@ -87,6 +89,18 @@ impl Topology {
                 Topic::Repartition(_) => None,
             })
             .collect()
+    }
+
+    /// The topic for records that cannot be processed.
+    pub fn dead_letter_topic(&self) -> Option<&Str> {
+        self.dead_letters.as_ref()
+    }
+
+    /// Sends records that cannot be processed to `topic`, as they were read.
+    #[must_use]
+    pub fn with_dead_letter_topic(mut self, topic: &str) -> Topology {
+        self.dead_letters = Some(Str::copy(topic));
+        self
     }
 
     /// Every topic that tasks read, by its full name.

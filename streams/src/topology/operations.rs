@@ -100,7 +100,7 @@ impl GraphBuilder {
         self.processor(name, parent, processor::map(key, value), &[], types)
     }
 
-    pub(crate) fn to_stream(&mut self, name: &str, parent: NodeId) -> NodeId {
+    pub(crate) fn stream_of(&mut self, name: &str, parent: NodeId) -> NodeId {
         let types = self.types_of(parent);
         self.processor(name, parent, processor::to_stream(), &[], types)
     }

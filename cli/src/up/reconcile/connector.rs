@@ -10,7 +10,7 @@ use crate::up::actual::{Actual, ActualConnector};
 use crate::up::desired::Desired;
 use crate::up::files::reason;
 use crate::up::object::{Declared, Refusal};
-use crate::up::status::{Status, count, grouped};
+use crate::up::status::{Status, count};
 use crate::up::topics::{self, Need};
 
 /// Which way a file connector goes.
@@ -168,9 +168,8 @@ fn status(connector: &Declared<ConnectorSpec>, found: &ActualConnector) -> Statu
         ConnectorState::Running
             if found.state == "RUNNING" && running > 0 && running == found.tasks.len() =>
         {
-            let lag =
-                found.lag.map(|lag| format!(", {} to write", grouped(lag))).unwrap_or_default();
-            Status::ready(format!("{} running{lag}", count(running as u64, "task")))
+            let note = found.note.as_deref().unwrap_or("caught up");
+            Status::ready(format!("{} running, {note}", count(running as u64, "task")))
         }
         ConnectorState::Running => Status::reconciling(format!(
             "{running} of {} running",

@@ -150,7 +150,7 @@ pub(crate) fn plan(app: &DesiredApp, desired: &Desired, actual: &Actual) -> Step
     };
     let tasks = count(found.tasks as u64, "task");
     Step::nothing(match &found.state {
-        AppState::Starting => Status::reconciling("starting".to_owned()),
+        AppState::Starting => Status::reconciling(found.note.as_deref().unwrap_or("starting")),
         AppState::Running if found.lag == 0 => Status::ready(format!("{tasks}, caught up")),
         AppState::Running => Status::ready(format!("{tasks}, {} to read", grouped(found.lag))),
         AppState::Failed(why) => {

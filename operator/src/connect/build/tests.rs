@@ -20,7 +20,7 @@ fn live(ready: bool) -> Live {
         address: "demo-kafka.shop.svc:9092".into(),
         ready,
         deleting: false,
-        message: "0 of 1 brokers ready".into(),
+        reason: "PodsNotReady".into(),
     };
     Live { cluster: Some(cluster), ..Default::default() }
 }

@@ -27,7 +27,7 @@ fn live(topics: Topics) -> Live {
         address: "demo-kafka.shop.svc:9092".into(),
         ready: true,
         deleting: false,
-        message: String::new(),
+        reason: String::new(),
     };
     Live { cluster: Some(cluster), topics, ..Default::default() }
 }
