@@ -295,7 +295,8 @@ impl Consumer {
     /// Gives up the partitions (telling the listener, committing if that is automatic), leaves the group and ends.
     pub async fn close(&self) {
         let _one = self.shared.polling.lock().await;
-        let member = self.shared.state.lock().member.take();
+        // Still a member while it hands over, or its commits would be refused.
+        let member = self.shared.state.lock().member.clone();
         if member.is_some() {
             self.shared.hand_over().await;
         } else if self.shared.config.auto_commit_interval_ms.is_some() {
@@ -303,6 +304,7 @@ impl Consumer {
         }
         self.shared.stop.cancel();
         self.shared.arrived.notify_one();
+        self.shared.state.lock().member = None;
         if let Some(member) = member {
             member.leave().await;
         }
