@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use protocol::Str;
 use protocol::messages::create_topics_request::CreatableTopic;
 use protocol::messages::create_topics_response::{CreatableTopicConfigs, CreatableTopicResult};
 use protocol::messages::{CreateTopicsRequest, CreateTopicsResponse};
-use protocol::{ErrorCode, Str};
 use quorum::controller::{CreateTopicError, CreateTopics, CreatedTopic, NewTopic};
 
 use super::refusal;

@@ -1,7 +1,7 @@
 //! Carries out what groups decide: writes their records, answers who waits, wakes them in time.
 
-use std::collections::hash_map::{Entry, HashMap};
 use std::collections::VecDeque;
+use std::collections::hash_map::{Entry, HashMap};
 use std::fmt::Debug;
 use std::future::Future;
 use std::pin::Pin;

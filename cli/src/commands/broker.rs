@@ -62,8 +62,11 @@ pub(crate) async fn run(args: BrokerArgs) -> anyhow::Result<ExitCode> {
     };
     let broker = Broker::start(config).await?;
     tracing::info!(address = %broker.addr(), cluster = %broker.cluster_id(), "the broker serves");
-    stop.cancelled().await;
-    broker.shutdown().await;
+    tokio::select! {
+        () = stop.cancelled() => {}
+        why = broker.failed() => anyhow::bail!("the broker cannot go on: {why}"),
+    }
+    broker.shutdown().await?;
     tracing::info!("the broker has stopped");
     Ok(ExitCode::SUCCESS)
 }

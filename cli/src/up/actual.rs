@@ -42,6 +42,8 @@ pub(crate) struct ActualApp {
     pub(crate) state: AppState,
     pub(crate) tasks: usize,
     pub(crate) lag: u64,
+    /// What it waits for, or what failed last.
+    pub(crate) note: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

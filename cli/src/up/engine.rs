@@ -44,6 +44,8 @@ pub(crate) enum EngineError {
     Platform(#[from] PlatformError),
     #[error(transparent)]
     Memory(#[from] super::memory::MemoryError),
+    #[error("the broker has stopped: {0}")]
+    Broker(String),
 }
 
 /// A change that failed and when to try again.
@@ -100,6 +102,7 @@ impl Engine {
         loop {
             tokio::select! {
                 () = stop.cancelled() => return Ok(End::Stopped),
+                why = broker_failure(self.platform.as_ref()) => return Err(EngineError::Broker(why)),
                 _ = ticker.tick() => {}
             }
             let pass = tokio::select! {
@@ -107,8 +110,16 @@ impl Engine {
                 pass = self.pass() => pass?,
             };
             let Some(statuses) = pass else { continue };
-            if once && let Some(stalled) = self.used_up(&statuses).await {
-                return Ok(End::UsedUp { stalled });
+            if !once {
+                continue;
+            }
+            tokio::select! {
+                () = stop.cancelled() => return Ok(End::Stopped),
+                stalled = self.used_up(&statuses) => {
+                    if let Some(stalled) = stalled {
+                        return Ok(End::UsedUp { stalled });
+                    }
+                }
             }
         }
     }
@@ -293,5 +304,13 @@ impl Engine {
         let platform = self.platform.as_ref()?;
         let idle = once::is_used_up(platform, &self.desired, statuses).await;
         idle.then_some(stalled + self.desired.anonymous.len())
+    }
+}
+
+/// Returns when the broker cannot go on, and why.
+async fn broker_failure(platform: Option<&Platform>) -> String {
+    match platform {
+        Some(platform) => platform.broker.failed().await,
+        None => std::future::pending().await,
     }
 }

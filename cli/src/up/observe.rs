@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use client::{Admin, ClientError, OffsetSpec, TopicPartition};
 use connect::config::secret::HIDDEN;
 use connect::{HerderError, Idle};
+use streams::WorkerState;
 
 use super::actual::{Actual, ActualApp, ActualConnector, ActualTopic, AppState};
 use super::desired::{Desired, kafka_name_of};
@@ -72,7 +73,7 @@ async fn count_records(admin: &Admin, topics: &mut BTreeMap<String, ActualTopic>
     let partitions: Vec<TopicPartition> = topics
         .iter()
         .flat_map(|(name, topic)| {
-            (0..topic.partitions).map(move |p| TopicPartition::new(name.as_str(), p))
+            (0..topic.partitions).map(move |p| TopicPartition::new(name.clone(), p))
         })
         .collect();
     let ask = |spec: OffsetSpec| partitions.iter().map(|p| (p.clone(), spec)).collect::<Vec<_>>();
@@ -121,4 +122,22 @@ fn show_secrets(config: &mut BTreeMap<String, String>, put: Option<&BTreeMap<Str
 
 fn first_line(trace: &str) -> String {
     trace.lines().next().unwrap_or("it failed without a word").to_owned()
+}
+
+fn app(running: &RunningApp) -> ActualApp {
+    let status = running.worker.status();
+    let state = match status.state {
+        WorkerState::Running => AppState::Running,
+        WorkerState::Error | WorkerState::NotRunning => {
+            AppState::Failed(status.message.clone().unwrap_or_else(|| "no reason given".to_owned()))
+        }
+        _ => AppState::Starting,
+    };
+    ActualApp {
+        fingerprint: running.fingerprint,
+        state,
+        tasks: status.tasks.len(),
+        lag: status.lag,
+        note: status.message,
+    }
 }

@@ -2,6 +2,7 @@
 //! caught up with it, every sink has written it. Asked in the order in which records flow, so one round is enough.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use connect::Idle;
 
@@ -11,6 +12,9 @@ use super::object::{Kind, ObjectKey};
 use super::platform::Platform;
 use super::reconcile::connector;
 use super::status::Status;
+
+/// Longest wait for an app before the objects are looked at again.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Asks every stage that is Ready; the others are stalled and will never be done.
 pub(crate) async fn is_used_up(
@@ -51,6 +55,12 @@ async fn is_done(platform: &Platform, desired: &Desired, key: &ObjectKey) -> boo
                 .is_some_and(|object| object.spec.state != crds::ConnectorState::Running);
             suspended || matches!(platform.connect.herder().idle(&key.name).await, Ok(Idle::Idle))
         }
-        _ => platform.apps.get(&key.name).is_none_or(|app| app.worker.status().is_caught_up()),
+        _ => match platform.apps.get(&key.name) {
+            Some(app) => {
+                let caught_up = tokio::time::timeout(PATIENCE, app.worker.caught_up()).await;
+                matches!(caught_up, Ok(Ok(())))
+            }
+            None => true,
+        },
     }
 }

@@ -176,7 +176,8 @@ impl Admin {
         let topic = |(name, count): &(String, i32)| CreatePartitionsTopic {
             name: name.into(),
             count: *count,
-            ..Default::default()
+            // Kafka's default is an empty list, which would mean placement by hand.
+            assignments: None,
         };
         let request = CreatePartitionsRequest {
             topics: totals.iter().map(topic).collect(),

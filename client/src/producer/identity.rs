@@ -19,7 +19,12 @@ pub(super) fn sequence_after(first: i32, count: i32) -> i32 {
 
 /// Asks a broker for a new identity, once.
 pub(super) async fn obtain(client: &Client, lane: Lane) -> Result<Identity, ClientError> {
-    let request = InitProducerIdRequest { transaction_timeout_ms: i32::MAX, ..Default::default() };
+    let request = InitProducerIdRequest {
+        // Kafka's default is the empty string, which is not a legal id.
+        transactional_id: None,
+        transaction_timeout_ms: i32::MAX,
+        ..Default::default()
+    };
     let nodes: Vec<i32> = client.snapshot().nodes.keys().copied().collect();
     let response = match fastrand::choice(nodes) {
         Some(node) => client.call_node(node, lane, &request, i16::MAX).await?,

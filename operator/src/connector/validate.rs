@@ -45,7 +45,8 @@ pub(crate) fn validate(object: &Connector, found: &Found) -> Result<Wanted, Verd
         ));
     }
     if !connect.ready {
-        let text = format!("waiting for Connect {reference}, which is not ready: {}", connect.reason);
+        let text =
+            format!("waiting for Connect {reference}, which is not ready: {}", connect.reason);
         return Err(Verdict::working(Reason::ConnectNotReady, text));
     }
     let name = object.name_any();

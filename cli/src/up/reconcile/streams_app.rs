@@ -108,9 +108,12 @@ pub(crate) fn compile(declared: Declared<StreamsAppSpec>) -> Result<DesiredApp, 
     json.to_string().hash(&mut hasher);
     let spec: AppSpec = serde_json::from_value(json).map_err(unreadable)?;
     match streams::app::compile(&spec) {
-        Ok(topology) => {
-            Ok(DesiredApp { topology: Arc::new(topology), fingerprint: hasher.finish(), declared })
-        }
+        Ok(topology) => Ok(DesiredApp {
+            topology: Arc::new(topology),
+            fingerprint: hasher.finish(),
+            spec: Arc::new(spec),
+            declared,
+        }),
         Err(diagnostics) => Err(refusal(&declared, &diagnostics)),
     }
 }
@@ -150,7 +153,7 @@ pub(crate) fn plan(app: &DesiredApp, desired: &Desired, actual: &Actual) -> Step
     };
     let tasks = count(found.tasks as u64, "task");
     Step::nothing(match &found.state {
-        AppState::Starting => Status::reconciling("starting".to_owned()),
+        AppState::Starting => Status::reconciling(found.note.as_deref().unwrap_or("starting")),
         AppState::Running if found.lag == 0 => Status::ready(format!("{tasks}, caught up")),
         AppState::Running => Status::ready(format!("{tasks}, {} to read", grouped(found.lag))),
         AppState::Failed(why) => {
