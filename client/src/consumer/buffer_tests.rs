@@ -79,7 +79,7 @@ fn aborted_transactions_and_markers_are_hidden() {
         ])
     };
     let aborted = AbortedTransaction { producer_id: 2, first_offset: 1 };
-    let fetched = Fetched::new(log(), vec![aborted.clone()]);
+    let fetched = Fetched::new(log(), vec![aborted]);
     let mut reader = Reader::new(0, fetched, Isolation::ReadCommitted);
     assert_eq!(reader.take(10).unwrap(), ["committed", "plain", "committed later"]);
     assert_eq!(reader.position, 7, "beyond the last marker");

@@ -4,7 +4,7 @@ use std::slice::from_ref;
 use client::{ConfigOp, NewTopic, OffsetSpec, TopicPartition};
 use protocol::ErrorCode;
 
-use crate::cluster::{Cluster, numbered, write};
+use crate::cluster::{Cluster, PATIENCE, numbered, write};
 
 #[tokio::test]
 async fn topics_are_created_described_grown_and_deleted() {
@@ -54,7 +54,13 @@ async fn configs_are_set_and_reset() {
         ("cleanup.policy".to_owned(), ConfigOp::Set("compact".to_owned())),
     ];
     admin.alter_topic_configs(&name, changes).await.unwrap();
-    assert!(!values().await["retention.ms"].1);
+    // Apache Kafka answers a little before the change is to be seen.
+    let changed = async {
+        while values().await["retention.ms"].1 {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    };
+    assert!(tokio::time::timeout(PATIENCE, changed).await.is_ok());
     assert_eq!(values().await["cleanup.policy"], (Some("compact".to_owned()), true));
     let wrong = vec![("cleanup.policy".to_owned(), ConfigOp::Set("burn".to_owned()))];
     let refused = admin.alter_topic_configs(&name, wrong).await.unwrap_err();

@@ -23,8 +23,7 @@ async fn requests_are_answered_in_kafkas_shapes() {
 
     let config = json!({ "connector.class": "FileStreamSource", "file": "a", "topic": "t" });
     let create = json!({ "name": "a", "config": config, "initial_state": "PAUSED" });
-    let (status, info) =
-        platform.request(Method::POST, "/connectors", Some(create.clone())).await;
+    let (status, info) = platform.request(Method::POST, "/connectors", Some(create.clone())).await;
     assert_eq!(status, 201);
     let mut stored = config.clone();
     stored["name"] = "a".into();
@@ -115,7 +114,8 @@ async fn secrets_are_stored_and_never_shown() {
     }
     // What was read can be written back without losing the secret: nothing changes.
     let shown: std::collections::BTreeMap<String, String> = serde_json::from_value(shown).unwrap();
-    let put = platform.herder().put_config("a", shown, PutMode::CreateOrUpdate, None).await.unwrap();
+    let put =
+        platform.herder().put_config("a", shown, PutMode::CreateOrUpdate, None).await.unwrap();
     assert!(!put.changed);
     platform.stop_worker().await;
 }
