@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use bytes::Bytes;
 use parking_lot::{Mutex, RwLock};
 use protocol::records::{Batch, TimestampType};
-use protocol::{ErrorCode, Str, Uuid};
+use protocol::{ErrorCode, Str};
 use storage::log::{AppendError, Appended};
 use storage::producers::{SequenceCheck, SequenceError};
 use storage::{DiskError, DiskFailure, FlushTarget, Flusher, Log};
@@ -21,7 +21,6 @@ use super::waiters::{CommitWait, FetchWait, Waiters, Wakeups};
 #[derive(Debug)]
 pub(crate) struct Partition {
     pub(crate) topic: Str,
-    pub(crate) topic_id: Uuid,
     pub(crate) index: i32,
     settings: RwLock<Arc<TopicSettings>>,
     pub(super) inner: Mutex<Inner>,
@@ -68,7 +67,7 @@ impl Refusal {
 
 impl Partition {
     pub(super) fn new(
-        (topic, topic_id, index): (Str, Uuid, i32),
+        (topic, index): (Str, i32),
         log: Log,
         state: PartitionState,
         settings: Arc<TopicSettings>,
@@ -76,7 +75,6 @@ impl Partition {
     ) -> Self {
         Self {
             topic,
-            topic_id,
             index,
             settings: RwLock::new(settings),
             inner: Mutex::new(Inner { log, state, waiters: Waiters::default(), touched: true }),

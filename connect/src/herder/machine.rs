@@ -626,6 +626,13 @@ impl Machine {
                 Some(last) => return (last.state, last.trace.clone()),
                 None => State::Unassigned,
             },
+            // Once its last task has stopped, too: then its offsets may be edited.
+            Phase::Stopped if self.tasks.keys().any(|id| id.connector == key.connector()) => {
+                match self.reported.get(key) {
+                    Some(last) => return (last.state, last.trace.clone()),
+                    None => State::Unassigned,
+                }
+            }
             Phase::Stopped => State::Stopped,
             Phase::Running if paused => State::Paused,
             Phase::Running => State::Running,

@@ -3,6 +3,8 @@
 //! A source's are in the offset topic: `{"partition":{"filename":"a"},"offset":{"position":3}}`. A sink's are those of
 //! its consumer group: `{"partition":{"kafka_topic":"t","kafka_partition":0},"offset":{"kafka_offset":5}}`.
 
+use std::time::Duration;
+
 use protocol::Str;
 use serde::Serialize;
 use serde_json::{Value as Json, json};
@@ -21,6 +23,9 @@ pub struct ConnectorOffset {
     pub partition: OffsetMap,
     pub offset: Option<OffsetMap>,
 }
+
+/// How long a request waits for the tasks of a connector that is being stopped.
+const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 
 const TOPIC: &str = "kafka_topic";
 const PARTITION: &str = "kafka_partition";
@@ -63,7 +68,7 @@ impl Herder {
     ) -> Result<(), HerderError> {
         let started = self.started()?;
         let _one_at_a_time = started.writing.lock().await;
-        let config = self.stopped_config(name, &started)?;
+        let config = self.stopped_config(name, &started).await?;
         let class = config.get(CONNECTOR_CLASS).map(String::as_str).unwrap_or_default();
         let refused = |error: ConnectError| HerderError::BadRequest(error.to_string());
         match self.plugins.connector(class) {
@@ -96,7 +101,7 @@ impl Herder {
             return self.alter_offsets(name, none).await;
         }
         let _one_at_a_time = started.writing.lock().await;
-        self.stopped_config(name, &started)?;
+        self.stopped_config(name, &started).await?;
         match started.shared.client.admin().delete_group(&group_id(name)).await {
             Ok(()) => Ok(()),
             Err(error) if error.code() == Some(protocol::ErrorCode::GROUP_ID_NOT_FOUND) => Ok(()),
@@ -104,19 +109,28 @@ impl Herder {
         }
     }
 
-    fn stopped_config(
+    /// The configuration of a connector whose target is STOPPED, once everything of it has stopped.
+    async fn stopped_config(
         &self,
         name: &str,
         started: &Started,
     ) -> Result<std::sync::Arc<crate::config::Config>, HerderError> {
         let entry = self.entry(name)?;
-        if entry.target != TargetState::Stopped || !started.machine.lock().is_stopped(name) {
-            return Err(HerderError::BadRequest(format!(
+        let running = || {
+            HerderError::BadRequest(format!(
                 "Connectors must be in the STOPPED state before their offsets can be modified. This can be done for \
                  the specified connector by issuing a 'PUT' request to the '/connectors/{name}/stop' endpoint"
-            )));
+            ))
+        };
+        if entry.target != TargetState::Stopped {
+            return Err(running());
         }
-        Ok(entry.config)
+        let mut changes = self.changes();
+        let stopped = changes.wait_for(|_| started.machine.lock().is_stopped(name));
+        match tokio::time::timeout(STOP_TIMEOUT, stopped).await {
+            Ok(Ok(_)) => Ok(entry.config),
+            _ => Err(running()),
+        }
     }
 }
 

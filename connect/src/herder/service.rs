@@ -308,8 +308,13 @@ impl Herder {
         if self.entry(name)?.target == target {
             return Ok(());
         }
-        let record = ConfigRecord::TargetState { name: name.to_owned(), state: Some(target) };
-        started.write(&[record]).await
+        let mut records = Vec::new();
+        if target == TargetState::Stopped {
+            // As in Kafka: a stopped connector has no tasks; they are made anew when it is resumed.
+            records.push(ConfigRecord::Commit { name: name.to_owned(), tasks: 0 });
+        }
+        records.push(ConfigRecord::TargetState { name: name.to_owned(), state: Some(target) });
+        started.write(&records).await
     }
 
     /// # Errors

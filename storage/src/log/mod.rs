@@ -226,7 +226,7 @@ impl Log {
         appended.map_err(|error| self.disk_failed(error))?;
         self.end_offset = header.next_offset();
         self.hot.push(header.base_offset, self.end_offset, head, records);
-        self.producers.update(header);
+        self.producers.update(header, now_ms);
         Ok(Appended {
             base_offset: header.base_offset,
             last_offset: header.last_offset(),

@@ -1,0 +1,7 @@
+//! A worker against a real broker, over real sockets and real files.
+
+mod errors;
+mod offsets;
+mod pipeline;
+mod rest;
+mod support;
