@@ -81,6 +81,10 @@ fn main() -> Result<()> {
             let mut server = subject.start(&folder)?;
             let start = first::acknowledged(&mut server)?;
             results.start(index, start, server.rss_bytes()?);
+            for row in &rows::warm_up() {
+                let row = rows::Row { records: row.records / options.shrink, ..row.clone() };
+                driver::run(&row, &server, &tools)?;
+            }
             for (number, row) in rows.iter().enumerate() {
                 let cost = driver::run(row, &server, &tools)
                     .with_context(|| format!("row '{}' on {}", row.name, subject.name()))?;

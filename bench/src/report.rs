@@ -53,7 +53,7 @@ pub(crate) fn markdown(results: &Results, rows: &[Row], image_size: &Option<Stri
          machine of {} cores that the client shares. One broker each, {PARTITIONS} partitions, no \
          fsync before the answer (Kafka's default; `log.flush.before.ack=false` here, where the \
          default is to wait for the disk). The client is Kafka's own `ProducerPerformance` and \
-         `ConsumerPerformance`. Figures are medians, with the smallest and largest run; the ratio is \
+         `ConsumerPerformance`; both brokers are warmed up before the rows. Figures are medians, with the smallest and largest run; the ratio is \
          taken pair by pair.\n\n## Records per broker CPU second\n\n\
          | row | Vltava | Apache Kafka 4.3.1 | ratio | p99 ms, Vltava | p99 ms, Kafka |\n\
          |---|---|---|---|---|---|",

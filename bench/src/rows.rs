@@ -25,6 +25,21 @@ pub(crate) struct Row {
 /// Partitions of every topic.
 pub(crate) const PARTITIONS: u32 = 6;
 
+/// Runs before the counted rows, so that a JVM has compiled what it will run.
+pub(crate) fn warm_up() -> Vec<Row> {
+    let produce = |topic, record_bytes, settings| Row {
+        name: "warm-up",
+        topic,
+        records: 1_000_000,
+        record_bytes,
+        load: Load::Produce { settings, throughput: -1 },
+    };
+    vec![
+        produce("warm-1", 100, &["acks=all", "batch.size=16384", "linger.ms=0"]),
+        produce("warm-2", 512, &["acks=all", "batch.size=65536", "compression.type=lz4"]),
+    ]
+}
+
 /// All rows, in the order in which they run against one broker process.
 pub(crate) fn all() -> Vec<Row> {
     let produce = |name, topic, records, record_bytes, settings, throughput| Row {

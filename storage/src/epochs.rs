@@ -93,6 +93,11 @@ impl LeaderEpochs {
         }
     }
 
+    /// The content last taken was not written.
+    pub(crate) fn mark_dirty(&mut self) {
+        self.dirty = true;
+    }
+
     /// The file's new content, if it is not what was last taken.
     pub(crate) fn take_dirty(&mut self, dir: &Path) -> Option<(PathBuf, String)> {
         std::mem::take(&mut self.dirty).then(|| (dir.join(FILE), self.format()))

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 
+use crate::dist;
 use crate::peers;
 use crate::process::{cargo, command, run};
 use crate::workspace;
@@ -30,25 +31,17 @@ pub(crate) struct Args {
 
 pub(crate) fn run_bench(args: &Args) -> Result<()> {
     let kafka = peers::kafka::install()?;
-    run(cargo().args([
-        "build",
-        "--locked",
-        "--release",
-        "--package",
-        "vltava",
-        "--package",
-        "bench",
-    ]))?;
-    let release = workspace::target_dir().join("release");
+    let vltava = dist::binary()?;
+    run(cargo().args(["build", "--locked", "--profile", "dist", "--package", "bench"]))?;
     if args.runs == 0 {
         bail!("--runs 0 measures nothing");
     }
-    let mut bench = command(release.join("bench"));
+    let mut bench = command(workspace::target_dir().join("dist/bench"));
     bench
         .arg("--kafka-lib")
         .arg(kafka.jars())
         .arg("--vltava")
-        .arg(release.join("vltava"))
+        .arg(vltava)
         .args(["--runs", &args.runs.to_string(), "--shrink", &args.shrink.to_string()])
         .arg("--out")
         .arg(workspace::root().join(&args.out));

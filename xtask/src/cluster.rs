@@ -43,8 +43,9 @@ pub(crate) fn run(command: &Command) -> Result<()> {
         }
         Command::Load(Name { name }) => {
             let image = Cluster::named(name)?.load()?;
+            let (repository, tag) = image.rsplit_once(':').context("the image has no tag")?;
             println!(
-                "\nloaded; to install the operator with it:\n  helm upgrade --install vltava charts/vltava --namespace vltava --create-namespace --set image.name={image}"
+                "\nloaded; to install the operator with it:\n  helm upgrade --install vltava charts/vltava --namespace vltava-system --create-namespace --set image.repository={repository} --set image.tag={tag}"
             );
             Ok(())
         }

@@ -45,7 +45,7 @@ impl Partitions {
                 partition.request_flush();
             }
         }
-        self.log_dir.write_checkpoints(view.online().map(|partition| offsets(partition)))
+        self.log_dir.write_checkpoints(view.online().map(offsets))
     }
 
     /// Makes a moved log start durable (DeleteRecords).
@@ -88,7 +88,7 @@ impl Partitions {
                 first_error.get_or_insert(error);
             }
         }
-        self.log_dir.write_checkpoints(view.online().map(|partition| offsets(partition)))?;
+        self.log_dir.write_checkpoints(view.online().map(offsets))?;
         match first_error {
             None => self.log_dir.mark_clean(),
             Some(error) => Err(error),

@@ -26,5 +26,4 @@ mod waiters;
 pub(crate) use read::{OffsetQuery, PartitionRead, ReadBound, ReadRequest};
 pub(crate) use registry::{HostedTopic, Partitions, PartitionsView};
 pub(crate) use replica::{Accepted, Partition, Refusal};
-pub(crate) use settings::TopicSettings;
 pub(crate) use waiters::{CommitWait, FetchWait};

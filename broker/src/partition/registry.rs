@@ -239,7 +239,7 @@ impl Partitions {
                 }
                 let state =
                     PartitionState::new(self.node_id, assignment, settings.rules, log.end());
-                let name = (topic.name.clone(), topic.id, index);
+                let name = (topic.name.clone(), index);
                 let (settings, flusher) = (Arc::clone(settings), Arc::clone(&self.flusher));
                 Slot::Online(Arc::new(Partition::new(name, log, state, settings, flusher)))
             }

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use bytes::Bytes;
 use parking_lot::{Mutex, RwLock};
 use protocol::records::{Batch, TimestampType};
-use protocol::{ErrorCode, Str, Uuid};
+use protocol::{ErrorCode, Str};
 use storage::log::{AppendError, Appended};
 use storage::producers::{SequenceCheck, SequenceError};
 use storage::{DiskError, DiskFailure, FlushTarget, Flusher, Log};
@@ -21,7 +21,6 @@ use super::waiters::{CommitWait, FetchWait, Waiters, Wakeups};
 #[derive(Debug)]
 pub(crate) struct Partition {
     pub(crate) topic: Str,
-    pub(crate) topic_id: Uuid,
     pub(crate) index: i32,
     settings: RwLock<Arc<TopicSettings>>,
     pub(super) inner: Mutex<Inner>,
@@ -37,6 +36,8 @@ pub(super) struct Inner {
     waiters: Waiters,
     /// Appends since housekeeping last looked: a partition without any gives its memory back.
     pub(super) touched: bool,
+    /// A disk error has been reported: once is enough until it is over.
+    reported: bool,
 }
 
 /// A produce that was appended, or recognised as appended before.
@@ -68,7 +69,7 @@ impl Refusal {
 
 impl Partition {
     pub(super) fn new(
-        (topic, topic_id, index): (Str, Uuid, i32),
+        (topic, index): (Str, i32),
         log: Log,
         state: PartitionState,
         settings: Arc<TopicSettings>,
@@ -76,10 +77,15 @@ impl Partition {
     ) -> Self {
         Self {
             topic,
-            topic_id,
             index,
             settings: RwLock::new(settings),
-            inner: Mutex::new(Inner { log, state, waiters: Waiters::default(), touched: true }),
+            inner: Mutex::new(Inner {
+                log,
+                state,
+                waiters: Waiters::default(),
+                touched: true,
+                reported: false,
+            }),
             flusher,
             flush_queued: AtomicBool::new(false),
         }
@@ -156,10 +162,15 @@ impl Partition {
         let append_time_ms =
             (settings.timestamp_type == TimestampType::LogAppendTime).then_some(now_ms);
         let leader_epoch = inner_mut.state.leader_epoch();
-        let appended = inner_mut
-            .log
-            .append(batch, leader_epoch, append_time_ms, now_ms)
-            .map_err(|error| self.append_refusal(&error, log_start_offset))?;
+        let appended = match inner_mut.log.append(batch, leader_epoch, append_time_ms, now_ms) {
+            Ok(appended) => appended,
+            Err(error) => {
+                if let AppendError::Disk(error) = &error {
+                    inner_mut.report(self, error);
+                }
+                return Err(append_refusal(&error, log_start_offset));
+            }
+        };
         let wakeups = inner_mut.appended(&appended, wait);
         let flush = inner_mut.state.flushes_before_ack();
         drop(inner);
@@ -173,19 +184,6 @@ impl Partition {
             log_start_offset,
             records: batch.header().record_count as u64,
         })
-    }
-
-    fn append_refusal(&self, error: &AppendError, log_start_offset: i64) -> Refusal {
-        let code = match error {
-            AppendError::LargerThanSegment { .. } => ErrorCode::RECORD_LIST_TOO_LARGE,
-            AppendError::Disk(_) | AppendError::Failed => ErrorCode::KAFKA_STORAGE_ERROR,
-            AppendError::OutOfOrder { .. } => ErrorCode::UNKNOWN_SERVER_ERROR,
-        };
-        if let AppendError::Disk(disk) = error {
-            tracing::error!(partition = %self, "cannot append: {disk}");
-        }
-        let message = Some(error.to_string());
-        Refusal { message, log_start_offset, ..Refusal::of(code) }
     }
 
     /// Queues a flush of everything that is appended until it begins.
@@ -232,8 +230,16 @@ impl Partition {
 }
 
 impl Inner {
+    /// One clear error, not one for each request that meets it.
+    fn report(&mut self, partition: &Partition, error: &DiskError) {
+        if !std::mem::replace(&mut self.reported, true) {
+            tracing::error!(%partition, "records are refused: {error}");
+        }
+    }
+
     fn appended(&mut self, appended: &Appended, wait: Option<&Arc<CommitWait>>) -> Wakeups {
         self.touched = true;
+        self.reported = false;
         let moved = self.state.appended(appended.end);
         if let Some(wait) = wait {
             self.wait_for(appended.end.offset, wait);
@@ -268,17 +274,20 @@ impl FlushTarget for Partition {
                 let moved = inner.state.flushed(plan.end());
                 inner.news(moved)
             }
-            // The folder of a deleted topic may vanish under a flush; that is no failure of the disk.
-            Err(error) if error.failure == DiskFailure::NotFound => inner.waiters.fail(),
-            Err(_) => {
-                inner.log.fail();
+            Err(error) => {
+                inner.log.flush_failed(&plan, error);
+                if error.is_transient() {
+                    inner.report(self, error);
+                }
                 inner.waiters.fail()
             }
         };
         drop(inner);
         wakeups.wake();
         match result {
-            Err(error) if error.failure == DiskFailure::NotFound => Ok(()),
+            // A full disk is not the end; the next append asks again. The folder of a deleted topic may vanish
+            // under a flush; that is no failure of the disk.
+            Err(error) if error.is_transient() || error.failure == DiskFailure::NotFound => Ok(()),
             other => other,
         }
     }
@@ -288,6 +297,15 @@ impl std::fmt::Display for Partition {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}-{}", self.topic, self.index)
     }
+}
+
+fn append_refusal(error: &AppendError, log_start_offset: i64) -> Refusal {
+    let code = match error {
+        AppendError::LargerThanSegment { .. } => ErrorCode::RECORD_LIST_TOO_LARGE,
+        AppendError::Disk(_) | AppendError::Failed => ErrorCode::KAFKA_STORAGE_ERROR,
+        AppendError::OutOfOrder { .. } => ErrorCode::UNKNOWN_SERVER_ERROR,
+    };
+    Refusal { message: Some(error.to_string()), log_start_offset, ..Refusal::of(code) }
 }
 
 fn append_time(settings: &TopicSettings, timestamp: i64) -> i64 {

@@ -492,3 +492,120 @@ async fn groups_without_a_name_and_other_coordinators_are_refused() {
     assert_eq!(ErrorCode(response.error_code), ErrorCode::INVALID_REQUEST);
     assert!(response.error_message.is_some());
 }
+
+fn join_static(group: &str, member: &str, instance: &str) -> JoinGroupRequest {
+    JoinGroupRequest { group_instance_id: Some(Str::copy(instance)), ..join(group, member, &["t"]) }
+}
+
+#[tokio::test]
+async fn a_static_member_keeps_its_place_over_restarts_of_itself_and_of_the_broker() {
+    let mut broker = TestBroker::start(&[]).await;
+    let mut conn = find(&broker, "g").await;
+    let first = conn.call(&join_static("g", "", "one"), 9).await;
+    assert_eq!(ErrorCode(first.error_code), ErrorCode::NONE, "static members need no second join");
+    conn.call(&sync("g", &first, &[(&first.member_id, "mine")]), 5).await;
+
+    let again = conn.call(&join_static("g", "", "one"), 9).await;
+    assert_ne!(again.member_id, first.member_id);
+    assert_eq!((again.generation_id, again.skip_assignment), (1, true));
+    assert_eq!(&*conn.call(&sync("g", &again, &[]), 5).await.assignment, b"mine");
+    let old = HeartbeatRequest { group_instance_id: Some("one".into()), ..heartbeat("g", &first) };
+    let code = ErrorCode(conn.call(&old, 4).await.error_code);
+    assert_eq!(code, ErrorCode::FENCED_INSTANCE_ID);
+
+    broker.restart().await;
+    let mut conn = find(&broker, "g").await;
+    let new = HeartbeatRequest { group_instance_id: Some("one".into()), ..heartbeat("g", &again) };
+    assert_eq!(ErrorCode(conn.call(&new, 4).await.error_code), ErrorCode::NONE);
+    let once_more = conn.call(&join_static("g", "", "one"), 9).await;
+    assert_eq!(once_more.generation_id, 1);
+    assert_eq!(&*conn.call(&sync("g", &once_more, &[]), 5).await.assignment, b"mine");
+
+    let members = [("one", ErrorCode::NONE), ("two", ErrorCode::UNKNOWN_MEMBER_ID)];
+    let leave = LeaveGroupRequest {
+        group_id: "g".into(),
+        members: members
+            .iter()
+            .map(|(instance, _)| MemberIdentity {
+                group_instance_id: Some(Str::copy(instance)),
+                ..Default::default()
+            })
+            .collect(),
+        ..Default::default()
+    };
+    let left = conn.call(&leave, 5).await;
+    for ((instance, want), got) in members.iter().zip(&left.members) {
+        assert_eq!(ErrorCode(got.error_code), *want, "{instance}");
+    }
+    assert_eq!(list(&mut conn, &[], &[]).await["g"], "Empty");
+}
+
+/// Members of two groups that come, commit and go at the same time, over many connections.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_members_come_and_go() {
+    const MEMBERS: usize = 8;
+    const ROUNDS: i64 = 5;
+    let broker = std::sync::Arc::new(TestBroker::start(&[]).await);
+    broker.create(&[("t", 1)]).await;
+    let mut conn = find(&broker, "g0").await;
+    find(&broker, "g1").await;
+    let members = (0..MEMBERS).map(|i| {
+        let broker = std::sync::Arc::clone(&broker);
+        tokio::spawn(async move {
+            let mut conn = broker.connect().await;
+            let group = format!("g{}", i % 2);
+            for round in 0..ROUNDS {
+                let joined = join_until_stable(&mut conn, &group).await;
+                let request = commit(&group, Some(&joined), "t", round);
+                let code = commit_code(&mut conn, &request, 9).await;
+                let fine = [
+                    ErrorCode::NONE,
+                    ErrorCode::ILLEGAL_GENERATION,
+                    ErrorCode::REBALANCE_IN_PROGRESS,
+                ];
+                assert!(fine.contains(&code), "{}", code.name());
+                let member_id = joined.member_id;
+                let members = vec![MemberIdentity { member_id, ..Default::default() }];
+                let leave = LeaveGroupRequest {
+                    group_id: Str::copy(&group),
+                    members,
+                    ..Default::default()
+                };
+                assert_eq!(
+                    ErrorCode(conn.call(&leave, 5).await.members[0].error_code),
+                    ErrorCode::NONE
+                );
+            }
+        })
+    });
+    for member in members.collect::<Vec<_>>() {
+        member.await.unwrap();
+    }
+    let empty = BTreeMap::from([("g0", "Empty"), ("g1", "Empty")].map(own));
+    assert_eq!(list(&mut conn, &[], &[]).await, empty);
+    assert!(fetched(&mut conn, "g0", "t").await.0 < ROUNDS);
+}
+
+/// What a consumer does until it has an assignment.
+async fn join_until_stable(conn: &mut Conn, group: &str) -> JoinGroupResponse {
+    let mut member = Str::EMPTY;
+    loop {
+        let joined = conn.call(&join(group, &member, &["t"]), 9).await;
+        member = joined.member_id.clone();
+        match ErrorCode(joined.error_code) {
+            ErrorCode::NONE => {}
+            ErrorCode::MEMBER_ID_REQUIRED => continue,
+            other => panic!("join: {}", other.name()),
+        }
+        let parts: Vec<(&Str, &str)> = joined.members.iter().map(|m| (&m.member_id, "x")).collect();
+        let synced = conn.call(&sync(group, &joined, &parts), 5).await;
+        match ErrorCode(synced.error_code) {
+            ErrorCode::NONE => {
+                assert_eq!(&*synced.assignment, b"x");
+                return joined;
+            }
+            ErrorCode::REBALANCE_IN_PROGRESS => {}
+            other => panic!("sync: {}", other.name()),
+        }
+    }
+}

@@ -1,5 +1,12 @@
 //! The broker over real sockets.
 
 mod admin;
+mod data;
+mod errors;
 mod groups;
+mod idempotence;
+mod long_poll;
+mod recovery;
 mod support;
+mod versions;
+mod wire;

@@ -202,7 +202,11 @@ async fn offsets(
     found: &TopicDescription,
 ) -> anyhow::Result<BTreeMap<i32, (i64, i64)>> {
     let ask = |spec: OffsetSpec| -> Vec<(TopicPartition, OffsetSpec)> {
-        found.partitions.iter().map(|p| (TopicPartition::new(topic, p.id), spec)).collect()
+        found
+            .partitions
+            .iter()
+            .map(|p| (TopicPartition::new(topic.to_owned(), p.id), spec))
+            .collect()
     };
     let mut offsets: BTreeMap<i32, (i64, i64)> = BTreeMap::new();
     for (partition, listed) in admin.list_offsets(&ask(OffsetSpec::Earliest)).await {

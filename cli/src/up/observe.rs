@@ -73,7 +73,7 @@ async fn count_records(admin: &Admin, topics: &mut BTreeMap<String, ActualTopic>
     let partitions: Vec<TopicPartition> = topics
         .iter()
         .flat_map(|(name, topic)| {
-            (0..topic.partitions).map(move |p| TopicPartition::new(name.as_str(), p))
+            (0..topic.partitions).map(move |p| TopicPartition::new(name.clone(), p))
         })
         .collect();
     let ask = |spec: OffsetSpec| partitions.iter().map(|p| (p.clone(), spec)).collect::<Vec<_>>();

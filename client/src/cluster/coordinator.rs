@@ -45,9 +45,8 @@ impl Client {
             ApiError::check_with(response.error_code, response.error_message.as_ref())?;
             response.node_id
         };
-        if self.snapshot().node_address(node).is_none() {
-            self.fetch_metadata(Some(&[]), false).await?;
-        }
+        // It may be a broker that has come back under another address.
+        self.fetch_metadata(Some(&[]), false).await?;
         Ok(node)
     }
 }

@@ -66,7 +66,7 @@ impl Client {
             }
         }
         for (leader, wanted) in by_leader {
-            let request = request(&wanted, isolation_level);
+            let request = request(&wanted, isolation_level, self.config().request_timeout_ms);
             let response = self.call_node(leader, Lane::SHARED, &request, i16::MAX).await;
             for (partition, _) in wanted {
                 let result = match &response {
@@ -80,7 +80,11 @@ impl Client {
     }
 }
 
-fn request(wanted: &[(TopicPartition, i64)], isolation_level: i8) -> ListOffsetsRequest {
+fn request(
+    wanted: &[(TopicPartition, i64)],
+    isolation_level: i8,
+    timeout_ms: u32,
+) -> ListOffsetsRequest {
     let named = wanted.iter().map(|(p, timestamp)| {
         let partition = ListOffsetsPartition {
             partition_index: p.partition,
@@ -93,7 +97,12 @@ fn request(wanted: &[(TopicPartition, i64)], isolation_level: i8) -> ListOffsets
         .into_iter()
         .map(|(name, partitions)| ListOffsetsTopic { name, partitions })
         .collect();
-    ListOffsetsRequest { replica_id: -1, isolation_level, topics, ..Default::default() }
+    ListOffsetsRequest {
+        replica_id: -1,
+        isolation_level,
+        topics,
+        timeout_ms: i32::try_from(timeout_ms).unwrap_or(i32::MAX),
+    }
 }
 
 fn find(

@@ -148,3 +148,7 @@ impl Buffer {
         true
     }
 }
+
+#[cfg(test)]
+#[path = "buffer_tests.rs"]
+mod tests;

@@ -89,7 +89,7 @@ pub trait RebalanceListener: Send + Sync + std::fmt::Debug + 'static {
     /// Partitions are about to be given up; the member joins again when the future ends.
     fn revoked<'a>(&'a self, partitions: &'a [TopicPartition]) -> BoxFuture<'a, ()>;
 
-    /// Partitions were assigned; nothing is fetched before the future ends.
+    /// Partitions were assigned; no records are given out before the future ends.
     fn assigned<'a>(&'a self, partitions: &'a [TopicPartition]) -> BoxFuture<'a, ()>;
 
     /// Partitions were lost without notice. Unless implemented it is the same as `revoked`.
@@ -117,6 +117,8 @@ struct Shared {
     arrived: Notify,
     /// One `poll` at a time.
     polling: tokio::sync::Mutex<()>,
+    /// `close` was called: a poll that waits shall end.
+    closing: CancellationToken,
     stop: CancellationToken,
 }
 
@@ -180,6 +182,7 @@ impl Consumer {
             fetch: Notify::new(),
             arrived: Notify::new(),
             polling: tokio::sync::Mutex::new(()),
+            closing: CancellationToken::new(),
             stop: stop.clone(),
         });
         tokio::spawn(fetcher::run(Arc::clone(&shared)));
@@ -294,6 +297,7 @@ impl Consumer {
 
     /// Gives up the partitions (telling the listener, committing if that is automatic), leaves the group and ends.
     pub async fn close(&self) {
+        self.shared.closing.cancel();
         let _one = self.shared.polling.lock().await;
         // Still a member while it hands over, or its commits would be refused.
         let member = self.shared.state.lock().member.clone();

@@ -3,7 +3,56 @@
 use std::time::{Duration, Instant};
 
 use super::partitions::push_limited;
-use super::{ConsumeError, Consumer, ConsumerRecord, Rebalance, RebalanceEvent, Shared};
+use super::{ConsumeError, Consumer, ConsumerRecord, Rebalance, RebalanceEvent, Shared, State};
+use crate::TopicPartition;
+
+/// What `poll` has to do about a rebalance.
+#[derive(Debug, PartialEq, Eq)]
+enum Step {
+    None,
+    HandOver,
+    Lose,
+    Take { ids: Vec<TopicPartition>, lost: bool },
+}
+
+impl Rebalance {
+    fn step(&self) -> Step {
+        match self {
+            Self::None => Step::None,
+            Self::Wanted(_) | Self::Told(_) => Step::HandOver,
+            Self::Lost => Step::Lose,
+            Self::Assigned { ids, lost } => Step::Take { ids: ids.clone(), lost: *lost },
+        }
+    }
+}
+
+impl State {
+    /// Tells of a revocation by an event.
+    fn tell_revocation(&mut self) {
+        if let Rebalance::Wanted(done) = std::mem::take(&mut self.rebalance) {
+            let ids = self.partitions.ids();
+            push_limited(&mut self.events, RebalanceEvent::Revoked(ids));
+            self.rebalance = Rebalance::Told(done);
+        }
+    }
+
+    /// Takes note that a step was done, unless the rebalance has gone on meanwhile.
+    fn done_with(&mut self, step: &Step) {
+        if self.rebalance.step() != *step {
+            return;
+        }
+        match std::mem::take(&mut self.rebalance) {
+            Rebalance::Wanted(done) | Rebalance::Told(done) => {
+                // Nobody waits any more if the member was lost meanwhile.
+                let _ = done.send(());
+            }
+            Rebalance::Assigned { ids, .. } if self.listener.is_none() => {
+                push_limited(&mut self.events, RebalanceEvent::Assigned(ids));
+            }
+            _ => {}
+        }
+    }
+}
 
 /// Marks the consumer as polling, which keeps it in its group.
 struct InPoll<'a>(&'a Shared);
@@ -32,7 +81,7 @@ impl Consumer {
         let _in_poll = InPoll::begin(shared);
         let deadline = tokio::time::Instant::now() + timeout;
         loop {
-            if shared.stop.is_cancelled() {
+            if shared.closing.is_cancelled() {
                 return Err(ConsumeError::Closed);
             }
             shared.auto_commit().await;
@@ -53,6 +102,7 @@ impl Consumer {
             }
             tokio::select! {
                 () = shared.arrived.notified() => {}
+                () = shared.closing.cancelled() => {}
                 () = tokio::time::sleep_until(deadline) => return Ok(Vec::new()),
             }
         }
@@ -79,51 +129,44 @@ impl Shared {
     }
 
     /// Does what a rebalance asks for; true when the caller has to be given a chance to act first.
+    ///
+    /// The future of `poll` may be dropped at any await: what is asked for stays asked for until it is done, so that
+    /// the next poll does it (and may tell a listener twice).
     async fn rebalance(&self) -> bool {
-        let rebalance = std::mem::take(&mut self.state.lock().rebalance);
-        match rebalance {
-            Rebalance::None => false,
-            Rebalance::Wanted(done) if self.state.lock().listener.is_some() => {
+        let (step, listener) = {
+            let mut state = self.state.lock();
+            let has_listener = state.listener.is_some();
+            if let Rebalance::Wanted(_) = &state.rebalance
+                && !has_listener
+            {
+                state.tell_revocation();
+                return true;
+            }
+            (state.rebalance.step(), state.listener.clone())
+        };
+        match step {
+            Step::None => {}
+            Step::HandOver => {
                 self.hand_over().await;
-                let _ = done.send(());
-                false
+                self.state.lock().done_with(&Step::HandOver);
             }
-            Rebalance::Wanted(done) => {
-                let mut state = self.state.lock();
-                let ids = state.partitions.ids();
-                push_limited(&mut state.events, RebalanceEvent::Revoked(ids));
-                state.rebalance = Rebalance::Told(done);
-                true
-            }
-            Rebalance::Told(done) => {
-                self.hand_over().await;
-                let _ = done.send(());
-                false
-            }
-            Rebalance::Lost => {
+            Step::Lose => {
                 self.lose().await;
-                false
+                self.state.lock().done_with(&Step::Lose);
             }
-            Rebalance::Assigned { ids, lost } => {
+            Step::Take { ids, lost } => {
                 if lost {
                     self.lose().await;
                 }
-                let listener = {
-                    let mut state = self.state.lock();
-                    state.partitions.set(&ids, false);
-                    let listener = state.listener.clone();
-                    if listener.is_none() {
-                        push_limited(&mut state.events, RebalanceEvent::Assigned(ids.clone()));
-                    }
-                    listener
-                };
+                self.state.lock().partitions.set(&ids, true);
                 if let Some(listener) = listener {
                     listener.assigned(&ids).await;
                 }
+                self.state.lock().done_with(&Step::Take { ids, lost });
                 self.fetch.notify_one();
-                false
             }
         }
+        false
     }
 
     /// Gives the partitions up in order.

@@ -140,11 +140,8 @@ impl Producer {
         let room = match shared.room.try_acquire_many(permits) {
             Ok(room) => room,
             Err(_) => {
-                shared.accumulator.lock().set_short_of_room(true);
-                shared.wake.notify_one();
-                let room = shared.room.acquire_many(permits).await;
-                shared.accumulator.lock().set_short_of_room(false);
-                room.map_err(|_| ProduceError::Closed)?
+                let _short = ShortOfRoom::begin(shared);
+                shared.room.acquire_many(permits).await.map_err(|_| ProduceError::Closed)?
             }
         };
         let topic = shared.client.topic(&record.topic).await.map_err(ProduceError::Metadata)?;
@@ -192,5 +189,22 @@ impl Producer {
         let flushed = self.flush().await;
         self.shared.room.close();
         flushed
+    }
+}
+
+/// While it lives, somebody waits for room, so nothing lingers.
+struct ShortOfRoom<'a>(&'a Shared);
+
+impl<'a> ShortOfRoom<'a> {
+    fn begin(shared: &'a Shared) -> Self {
+        shared.accumulator.lock().set_short_of_room(true);
+        shared.wake.notify_one();
+        Self(shared)
+    }
+}
+
+impl Drop for ShortOfRoom<'_> {
+    fn drop(&mut self) {
+        self.0.accumulator.lock().set_short_of_room(false);
     }
 }

@@ -49,7 +49,10 @@ impl Cluster {
         let created = admin.create_topics(vec![topic]).await.unwrap();
         assert_eq!(created, [(name.clone(), Ok(()))]);
         let known = async {
-            while admin.describe_topics(&[name.clone()]).await.unwrap()[0].error.is_some() {
+            while admin.describe_topics(std::slice::from_ref(&name)).await.unwrap()[0]
+                .error
+                .is_some()
+            {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };

@@ -1,3 +1,4 @@
+use std::slice::from_ref;
 use std::time::Duration;
 
 use client::{AutoOffsetReset, ConsumeError, Consumer, ConsumerConfig, TopicPartition};
@@ -73,9 +74,9 @@ async fn committed_offsets_are_where_the_next_consumer_begins() {
     let first = Consumer::new(&client, config.clone());
     first.assign(vec![partition.clone()]);
     poll_until(&first, 10).await;
-    assert!(first.committed(&[partition.clone()]).await.unwrap().is_empty());
+    assert!(first.committed(from_ref(&partition)).await.unwrap().is_empty());
     first.commit(&[(partition.clone(), 4)]).await.unwrap();
-    let committed = first.committed(&[partition.clone()]).await.unwrap();
+    let committed = first.committed(from_ref(&partition)).await.unwrap();
     assert_eq!(committed, [(partition.clone(), 4)]);
     let second = Consumer::new(&client, config);
     second.assign(vec![partition]);

@@ -24,6 +24,10 @@ pub(super) fn open(
     compact_from_bytes: u64,
 ) -> Result<(MetadataLog, MetadataImage, Recovery), LogError> {
     disk.create_dir(dir)?;
+    // The folder's own name must be durable before anything in it is said to be.
+    if let Some(parent) = dir.parent() {
+        disk.sync_dir(parent)?;
+    }
     let names = disk.list(dir)?;
     let offset_of = |name: &str, end: &str| name.strip_suffix(end)?.parse::<u64>().ok();
     let newest = names.iter().filter_map(|name| offset_of(name, ".snapshot")).max();

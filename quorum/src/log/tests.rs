@@ -91,7 +91,7 @@ fn a_tail_of_zeros_or_with_a_wrong_checksum_is_cut() {
     let good = fs::read(&path).unwrap();
     let mut zeros = good.clone();
     zeros.resize(good.len() + 5000, 0);
-    let mut flipped = good.clone();
+    let mut flipped = good;
     frame::encode(&mut flipped, 6, b"[{}]").unwrap();
     *flipped.last_mut().unwrap() ^= 1;
     for bytes in [zeros, flipped] {
@@ -164,4 +164,36 @@ fn a_damaged_snapshot_refuses_to_start() {
         fs::write(&path, bytes).unwrap();
         assert!(MetadataLog::open(Arc::new(OsDisk), dir.path()).is_err(), "{} bytes", bytes.len());
     }
+}
+
+#[test]
+fn a_full_disk_refuses_an_append_and_the_next_one_may_succeed() {
+    let disk = sim::SimDisk::new(1);
+    let open = || {
+        let shared: Arc<dyn Disk> = Arc::new(disk.clone());
+        MetadataLog::open(shared, Path::new("data/metadata")).unwrap()
+    };
+    disk.create_dir(Path::new("data")).unwrap();
+    let (mut log, image, _) = open();
+    log.append(&[&topic(1)]).unwrap();
+    disk.set_capacity_bytes(disk.used_bytes() + 10);
+    let error = log.append(&[&topic(2)]).unwrap_err();
+    assert!(matches!(&error, LogError::Disk(e) if e.failure == DiskFailure::Full), "{error}");
+    disk.set_capacity_bytes(usize::MAX);
+    log.append(&[&topic(3)]).unwrap();
+    let image = image.with(&topic(1)).unwrap().with(&topic(3)).unwrap();
+    assert_eq!(open().1, image);
+}
+
+#[test]
+fn after_a_failed_sync_nothing_is_appended_any_more() {
+    let disk = sim::SimDisk::new(1);
+    disk.create_dir(Path::new("data")).unwrap();
+    let shared: Arc<dyn Disk> = Arc::new(disk.clone());
+    let (mut log, ..) = MetadataLog::open(shared, Path::new("data/metadata")).unwrap();
+    log.append(&[&topic(1)]).unwrap();
+    disk.fail_syncs(1);
+    assert!(matches!(log.append(&[&topic(2)]), Err(LogError::Disk(_))));
+    assert!(matches!(log.append(&[&topic(3)]), Err(LogError::Poisoned(_))));
+    assert_eq!(log.next_offset(), 3);
 }

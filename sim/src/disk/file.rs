@@ -26,7 +26,8 @@ impl SimFile {
         op: &'static str,
         f: impl FnOnce(&mut Content) -> io::Result<T>,
     ) -> Result<T, DiskError> {
-        let state = &mut *self.state.lock();
+        let mut state = self.state.lock();
+        let state = state.call(op, &self.path)?;
         let result = if state.boot == self.boot {
             // A file that has no name any more still has its content for those who hold it.
             f(state.inodes.entry(self.inode).or_default())
@@ -54,14 +55,25 @@ impl DiskFile for SimFile {
         })
     }
 
+    fn read_cached_at(&self, buf: &mut [u8], offset: u64) -> Result<Option<usize>, DiskError> {
+        let cold = {
+            let state = &mut *self.state.lock();
+            state.random.u8(..100) < state.cold_percent
+        };
+        if cold { Ok(None) } else { self.read_at(buf, offset).map(Some) }
+    }
+
     fn write_at(&self, bufs: &mut [IoSlice<'_>], offset: u64) -> Result<(), DiskError> {
         self.check_writable("write")?;
         let bytes: Vec<u8> = bufs.iter().flat_map(|buf| buf.iter().copied()).collect();
-        let room = {
+        let (room, fails) = {
             let state = self.state.lock();
-            state.capacity_bytes.saturating_sub(state.used_bytes())
+            (state.capacity_bytes.saturating_sub(state.used_bytes()), state.writes_fail)
         };
         self.with("write", |content| {
+            if fails {
+                return Err(io::Error::from_raw_os_error(5));
+            }
             let grows = (offset as usize + bytes.len()).saturating_sub(content.current.len());
             if grows > room {
                 // A real disk may have taken a part before it was full.

@@ -49,6 +49,10 @@ struct State {
     capacity_bytes: usize,
     sync_works: bool,
     failing_syncs: u32,
+    writes_fail: bool,
+    calls: u64,
+    stop_after_calls: u64,
+    cold_percent: u8,
 }
 
 /// A disk made from a seed; clones are the same disk.
@@ -70,6 +74,10 @@ impl SimDisk {
                 capacity_bytes: usize::MAX,
                 sync_works: true,
                 failing_syncs: 0,
+                writes_fail: false,
+                calls: 0,
+                stop_after_calls: u64::MAX,
+                cold_percent: 0,
             })),
         }
     }
@@ -89,6 +97,26 @@ impl SimDisk {
         self.state.lock().failing_syncs = count;
     }
 
+    /// From now on writes fail with EIO, or no longer do.
+    pub fn fail_writes(&self, fail: bool) {
+        self.state.lock().writes_fail = fail;
+    }
+
+    /// Calls since the start or the last crash.
+    pub fn calls(&self) -> u64 {
+        self.state.lock().calls
+    }
+
+    /// The machine stops in the middle of whatever it does: every call after this many fails.
+    pub fn stop_after_calls(&self, calls: u64) {
+        self.state.lock().stop_after_calls = calls;
+    }
+
+    /// Of 100 reads that must not wait for the disk, so many would have to.
+    pub fn set_cold_percent(&self, percent: u8) {
+        self.state.lock().cold_percent = percent;
+    }
+
     /// A disk that lies: syncs answer without having done anything.
     pub fn break_sync(&self) {
         self.state.lock().sync_works = false;
@@ -97,8 +125,7 @@ impl SimDisk {
     /// The power fails and comes back. Open files are gone; what was not synced is there in part.
     pub fn crash(&self) {
         let state = &mut *self.state.lock();
-        state.boot += 1;
-        state.failing_syncs = 0;
+        state.start_over();
         state.names.crash(&mut state.random);
         for content in state.inodes.values_mut() {
             content.crash(&mut state.random);
@@ -106,9 +133,33 @@ impl SimDisk {
         let named = state.names.inodes();
         state.inodes.retain(|inode, _| named.contains(inode));
     }
+
+    /// The process is killed: open files are gone, the system keeps what was written.
+    pub fn kill(&self) {
+        self.state.lock().start_over();
+    }
 }
 
 impl State {
+    /// Open files and faults end here, but not the lie about syncs.
+    fn start_over(&mut self) {
+        self.boot += 1;
+        self.failing_syncs = 0;
+        self.writes_fail = false;
+        self.calls = 0;
+        self.stop_after_calls = u64::MAX;
+        self.cold_percent = 0;
+    }
+
+    /// Counts a call, and refuses it when the machine has stopped.
+    fn call(&mut self, op: &'static str, path: &Path) -> Result<&mut Self, DiskError> {
+        self.calls += 1;
+        if self.calls > self.stop_after_calls {
+            return Err(DiskError::new(op, path, io::Error::other("the machine has stopped")));
+        }
+        Ok(self)
+    }
+
     fn used_bytes(&self) -> usize {
         self.inodes.values().map(|content| content.current.len()).sum()
     }
@@ -165,7 +216,8 @@ fn not_found(op: &'static str, path: &Path) -> DiskError {
 
 impl Disk for SimDisk {
     fn open(&self, path: &Path, mode: OpenMode) -> Result<Arc<dyn DiskFile>, DiskError> {
-        let state = &mut *self.state.lock();
+        let mut state = self.state.lock();
+        let state = state.call("open", path)?;
         let inode = match state.names.inode(path) {
             Some(inode) => inode,
             None if mode == OpenMode::Create && state.names.has_parent(path) => {
@@ -188,12 +240,12 @@ impl Disk for SimDisk {
     }
 
     fn remove(&self, path: &Path) -> Result<(), DiskError> {
-        self.state.lock().names.remove(path);
+        self.state.lock().call("remove", path)?.names.remove(path);
         Ok(())
     }
 
     fn rename(&self, from: &Path, to: &Path) -> Result<(), DiskError> {
-        if self.state.lock().names.rename(from, to) {
+        if self.state.lock().call("rename", from)?.names.rename(from, to) {
             Ok(())
         } else {
             Err(not_found("rename", from))
@@ -201,25 +253,26 @@ impl Disk for SimDisk {
     }
 
     fn list(&self, dir: &Path) -> Result<Vec<String>, DiskError> {
-        self.state.lock().names.list(dir).ok_or_else(|| not_found("list", dir))
+        self.state.lock().call("list", dir)?.names.list(dir).ok_or_else(|| not_found("list", dir))
     }
 
     fn exists(&self, path: &Path) -> Result<bool, DiskError> {
-        Ok(self.state.lock().names.exists(path))
+        Ok(self.state.lock().call("look up", path)?.names.exists(path))
     }
 
     fn create_dir(&self, dir: &Path) -> Result<(), DiskError> {
-        self.state.lock().names.create_dir(dir);
+        self.state.lock().call("create folder", dir)?.names.create_dir(dir);
         Ok(())
     }
 
     fn remove_dir(&self, dir: &Path) -> Result<(), DiskError> {
-        self.state.lock().names.remove_dir(dir);
+        self.state.lock().call("remove folder", dir)?.names.remove_dir(dir);
         Ok(())
     }
 
     fn sync_dir(&self, dir: &Path) -> Result<(), DiskError> {
-        let state = &mut *self.state.lock();
+        let mut state = self.state.lock();
+        let state = state.call("sync folder", dir)?;
         if state.sync_works {
             state.names.sync(dir);
         }

@@ -1,5 +1,9 @@
 //! Fixed seeds of every scenario. More of them: `cargo run --release -p sim -- --seeds N`.
 
+mod faults;
+mod lives;
+mod workload;
+
 use sim::{Planted, log_crash, metadata_crash};
 
 const SEEDS: u64 = 300;

@@ -3,6 +3,9 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+/// [`DiskError::op`] of a failed sync of a file.
+pub(super) const SYNC: &str = "sync";
+
 /// What kind of failure a [`DiskError`] is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DiskFailure {
@@ -57,5 +60,11 @@ impl DiskError {
             },
         };
         Self { op, path: path.to_owned(), failure, source }
+    }
+
+    /// Whether the same call may work later and nothing that was written is in doubt: no room, or no descriptors.
+    /// A failed sync is never so, whatever its reason.
+    pub fn is_transient(&self) -> bool {
+        self.op != SYNC && matches!(self.failure, DiskFailure::Full | DiskFailure::Descriptors)
     }
 }

@@ -129,7 +129,7 @@ impl DiskFile for OsFile {
     }
 
     fn sync(&self) -> Result<(), DiskError> {
-        self.file.sync_data().map_err(self.failed("sync"))
+        self.file.sync_data().map_err(self.failed(super::error::SYNC))
     }
 
     fn truncate(&self, len: u64) -> Result<(), DiskError> {

@@ -78,14 +78,25 @@ impl Log {
         self.recovery_point = self.recovery_point.max(plan.end.offset).min(self.end_offset);
     }
 
+    /// Notes that `plan` failed: a later plan does its work if the disk was only full, else the log takes no writes
+    /// any more.
+    pub fn flush_failed(&mut self, plan: &FlushPlan, error: &DiskError) {
+        if plan.epochs.is_some() {
+            self.epochs.mark_dirty();
+        }
+        if !error.is_transient() {
+            self.failed = true;
+        }
+    }
+
     /// Plans, runs and notes a flush, for those who may block.
     ///
     /// # Errors
-    /// As [`FlushPlan::run`]; the log takes no writes any more then.
+    /// As [`FlushPlan::run`], noted as [`Log::flush_failed`] says.
     pub fn flush(&mut self) -> Result<(), DiskError> {
         let plan = self.plan_flush();
         if let Err(error) = plan.run() {
-            self.failed = true;
+            self.flush_failed(&plan, &error);
             return Err(error);
         }
         self.flushed(&plan);

@@ -35,7 +35,7 @@ use segment::Segment;
 pub(crate) use segment::file_name;
 pub use timestamps::{TimeSearch, TimestampedOffset};
 
-use crate::disk::{Disk, DiskError, DiskFailure};
+use crate::disk::{Disk, DiskError};
 use crate::epochs::LeaderEpochs;
 use crate::producers::Producers;
 
@@ -226,7 +226,7 @@ impl Log {
         appended.map_err(|error| self.disk_failed(error))?;
         self.end_offset = header.next_offset();
         self.hot.push(header.base_offset, self.end_offset, head, records);
-        self.producers.update(header);
+        self.producers.update(header, now_ms);
         Ok(Appended {
             base_offset: header.base_offset,
             last_offset: header.last_offset(),
@@ -237,7 +237,7 @@ impl Log {
 
     /// Remembers a disk error; all but a full disk end the log's writing life.
     fn disk_failed(&mut self, error: DiskError) -> DiskError {
-        if !matches!(error.failure, DiskFailure::Full | DiskFailure::Descriptors) {
+        if !error.is_transient() {
             self.failed = true;
         }
         error

@@ -84,7 +84,7 @@ impl Log {
         if state.clean {
             log.recovery_point = end_offset;
         }
-        log.rebuild_state()?;
+        log.rebuild_state(now_ms)?;
         if recovered {
             log.recovery_point = log.recovery_point.min(end_offset - 1).max(0);
             log.flush()?;
@@ -93,8 +93,9 @@ impl Log {
     }
 
     /// Producer state and leader epochs: from their files, and from the batches that these do not know.
-    pub(super) fn rebuild_state(&mut self) -> Result<(), OpenError> {
-        let (producers, snapshot) = Producers::load(&*self.disk, &self.dir, self.end_offset)?;
+    pub(super) fn rebuild_state(&mut self, now_ms: i64) -> Result<(), OpenError> {
+        let (producers, snapshot) =
+            Producers::load(&*self.disk, &self.dir, self.end_offset, now_ms)?;
         self.producers = producers;
         let epochs = LeaderEpochs::load(&*self.disk, &self.dir)?;
         let mut from = snapshot.max(self.start_offset);
@@ -119,7 +120,7 @@ impl Log {
                     header.map_err(|e| open_error(read_error(segment, walk.position(), e)))?;
                 let Some(header) = header else { break };
                 if header.base_offset >= snapshot {
-                    self.producers.update(&header);
+                    self.producers.update(&header, now_ms);
                 }
                 self.epochs.assign(header.partition_leader_epoch, header.base_offset);
                 walk.skip(&header);

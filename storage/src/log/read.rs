@@ -82,11 +82,11 @@ impl ColdRead {
         }
         let range = start..start + len as u64;
         if cached {
-            if !in_memory(segment, range.clone())? {
+            if !in_memory(segment, range)? {
                 return Ok(None);
             }
         } else {
-            warm(segment, range.clone())?;
+            warm(segment, range)?;
         }
         let piece = match segment.file().raw() {
             Some(file) if len >= SENDFILE_FROM_BYTES => {

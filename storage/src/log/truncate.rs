@@ -10,7 +10,7 @@ impl Log {
     ///
     /// # Errors
     /// As [`Log::read`] and [`Log::open`].
-    pub fn truncate_to(&mut self, offset: i64) -> Result<(), OpenError> {
+    pub fn truncate_to(&mut self, offset: i64, now_ms: i64) -> Result<(), OpenError> {
         if offset >= self.end_offset {
             return Ok(());
         }
@@ -40,7 +40,7 @@ impl Log {
         self.recovery_point = self.recovery_point.min(offset);
         self.epochs.truncate_from_end(offset);
         self.producers = Producers::default();
-        self.rebuild_state()?;
+        self.rebuild_state(now_ms)?;
         self.disk.sync_dir(&self.dir)?;
         Ok(())
     }

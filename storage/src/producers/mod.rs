@@ -39,6 +39,8 @@ struct Producer {
     epoch: i16,
     /// Oldest first, at most [`BATCHES_KEPT`]; never empty.
     batches: Vec<SeenBatch>,
+    /// When it last wrote, or was read back, by this broker's clock (records may have any timestamp).
+    seen_ms: i64,
 }
 
 impl Producer {
@@ -153,7 +155,7 @@ impl Producers {
     }
 
     /// Notes an appended batch.
-    pub(crate) fn update(&mut self, header: &BatchHeader) {
+    pub(crate) fn update(&mut self, header: &BatchHeader, now_ms: i64) {
         if !header.has_producer() || header.is_control() {
             return;
         }
@@ -166,7 +168,9 @@ impl Producers {
         let producer = self.by_id.entry(header.producer_id).or_insert_with(|| Producer {
             epoch: header.producer_epoch,
             batches: Vec::with_capacity(BATCHES_KEPT),
+            seen_ms: now_ms,
         });
+        producer.seen_ms = now_ms;
         if producer.epoch != header.producer_epoch {
             producer.epoch = header.producer_epoch;
             producer.batches.clear();
@@ -179,10 +183,9 @@ impl Producers {
 
     /// Forgets producers that have been silent for `expiration_ms` (`producer.id.expiration.ms`).
     pub(crate) fn expire(&mut self, now_ms: i64, expiration_ms: i64) {
-        let last_seen = |p: &Producer| p.last().map_or(i64::MIN, |b| b.timestamp);
-        self.by_id.retain(|_, p| now_ms.saturating_sub(last_seen(p)) < expiration_ms);
+        self.by_id.retain(|_, p| now_ms.saturating_sub(p.seen_ms) < expiration_ms);
         if let Some(surplus) = self.by_id.len().checked_sub(MAX_PRODUCERS).filter(|n| *n > 0) {
-            let mut silent: Vec<_> = self.by_id.iter().map(|(id, p)| (last_seen(p), *id)).collect();
+            let mut silent: Vec<_> = self.by_id.iter().map(|(id, p)| (p.seen_ms, *id)).collect();
             silent.sort_unstable();
             for (_, id) in silent.into_iter().take(surplus) {
                 self.by_id.remove(&id);
@@ -204,8 +207,9 @@ impl Producers {
         disk: &dyn Disk,
         dir: &Path,
         end_offset: i64,
+        now_ms: i64,
     ) -> Result<(Self, i64), DiskError> {
-        snapshot::load(disk, dir, end_offset)
+        snapshot::load(disk, dir, end_offset, now_ms)
     }
 
     /// Removes the snapshots before `offset`.

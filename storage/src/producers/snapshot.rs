@@ -28,13 +28,15 @@ pub(super) fn load(
     disk: &dyn Disk,
     dir: &Path,
     end_offset: i64,
+    now_ms: i64,
 ) -> Result<(Producers, i64), DiskError> {
     let mut offsets = snapshots(disk, dir)?;
     offsets.sort_unstable();
     while let Some(offset) = offsets.pop() {
         let path = dir.join(file_name(offset, SUFFIX));
         let usable = offset <= end_offset;
-        match disk.read_file(&path)?.filter(|_| usable).and_then(|content| decode(&content)) {
+        match disk.read_file(&path)?.filter(|_| usable).and_then(|content| decode(&content, now_ms))
+        {
             Some(producers) => return Ok((producers, offset)),
             // Of a future that was cut off, or torn.
             None => disk.remove(&path)?,
@@ -76,7 +78,7 @@ fn encode(producers: &Producers) -> Vec<u8> {
     out
 }
 
-fn decode(content: &[u8]) -> Option<Producers> {
+fn decode(content: &[u8], now_ms: i64) -> Option<Producers> {
     let (version, rest) = content.split_first_chunk::<2>()?;
     let (crc, covered) = rest.split_first_chunk::<4>()?;
     if i16::from_be_bytes(*version) != VERSION
@@ -103,7 +105,7 @@ fn decode(content: &[u8]) -> Option<Producers> {
             offset_delta: i32::from_be_bytes(*offset_delta),
             timestamp: i64::from_be_bytes(*timestamp),
         });
-        let producer = Producer { epoch: i16::from_be_bytes(*epoch), batches };
+        let producer = Producer { epoch: i16::from_be_bytes(*epoch), batches, seen_ms: now_ms };
         producers.by_id.insert(i64::from_be_bytes(*id), producer);
     }
     Some(producers)
@@ -119,15 +121,15 @@ mod tests {
         for id in 0..3 {
             let last =
                 SeenBatch { last_sequence: 9, last_offset: 41, offset_delta: 2, timestamp: 7 };
-            producers.by_id.insert(id, Producer { epoch: 1, batches: vec![last] });
+            producers.by_id.insert(id, Producer { epoch: 1, batches: vec![last], seen_ms: 5 });
         }
         let bytes = encode(&producers);
-        assert_eq!(decode(&bytes), Some(producers));
+        assert_eq!(decode(&bytes, 5), Some(producers));
         for at in 0..bytes.len() {
             let mut torn = bytes.clone();
             torn[at] ^= 1;
-            assert_eq!(decode(&torn), None);
-            assert_eq!(decode(&bytes[..at]), None);
+            assert_eq!(decode(&torn, 5), None);
+            assert_eq!(decode(&bytes[..at], 5), None);
         }
     }
 }

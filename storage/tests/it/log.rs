@@ -226,7 +226,7 @@ fn truncation_goes_back_to_any_offset() {
         for i in 31..60 {
             log.append(&batch(&["x"], i), 4, None, 0).unwrap();
         }
-        log.truncate_to(to).unwrap();
+        log.truncate_to(to, 0).unwrap();
         assert_eq!(log.end_offset(), to);
         let epoch = if to > 30 { Some(4) } else { (to > 0).then_some(0) };
         assert_eq!(log.epochs().latest(), epoch);

@@ -23,6 +23,9 @@ pub const COMMIT_HEADER: &str = "vltava.commit";
 const FLAG_LAST: u8 = 1;
 const FLAG_COMPENSATION: u8 = 2;
 
+/// A commit's number, and the incarnation of the task that attempted it.
+pub(crate) type CommitId = (u64, u64);
+
 /// A record for a changelog topic.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ChangelogRecord {
@@ -107,12 +110,15 @@ pub(crate) fn commit_records(
     names: &[Str],
     mut changes: Vec<Change>,
     progress: &Progress,
-    compensates: Option<u64>,
+    compensates: Option<CommitId>,
 ) -> Vec<ChangelogRecord> {
-    changes.sort_by_key(|change| change.store);
+    changes.sort_by(|a, b| (a.store, &a.key).cmp(&(b.store, &b.key)));
     let stores: BTreeSet<Str> =
         changes.iter().filter_map(|change| names.get(change.store).cloned()).collect();
-    let (commit, incarnation) = (progress.commit, progress.incarnation);
+    // A compensation has the number of what it compensates, so that a later number always means a later commit.
+    let commit = compensates.map_or(progress.commit, |id| id.0);
+    let incarnation = progress.incarnation;
+    let compensates = compensates.map(|id| id.1);
     let plain = Header { commit, incarnation, compensates, ending: None }.encode();
     let ending = Some(Ending { stores, progress: progress.clone() });
     let last = Header { commit, incarnation, compensates, ending }.encode();
@@ -171,13 +177,24 @@ impl ChangelogReader {
             group.commit == header.commit && group.incarnation == header.incarnation
         };
         let group = match (header.compensates, &mut self.tail) {
-            (Some(incarnation), Some(tail)) if tail.incarnation == incarnation => {
+            (Some(incarnation), Some(tail))
+                if (tail.commit, tail.incarnation) == (header.commit, incarnation) =>
+            {
                 if self.compensation.as_ref().is_some_and(|c| !belongs(c)) {
                     // An earlier attempt at compensation was cut short: this one covers its keys as well.
                     let earlier = self.compensation.take().unwrap_or_default();
                     tail.rows.extend(earlier.rows);
                 }
                 self.compensation.get_or_insert_default()
+            }
+            (Some(_), _) => {
+                // Compaction has removed what it takes back; the values from before are right in any case.
+                settled = self.settle();
+                settled.push(row);
+                if let Some(ending) = header.ending {
+                    self.settled = Some(ending.progress);
+                }
+                return settled;
             }
             (None, Some(tail)) if belongs(tail) && self.compensation.is_none() => tail,
             _ => {
@@ -207,14 +224,14 @@ impl ChangelogReader {
     }
 
     /// The unfinished business at the end: the commit whose records are held back, unless it was compensated.
-    fn open_commit(&self) -> Option<(u64, u64)> {
+    fn open_commit(&self) -> Option<CommitId> {
         if self.compensation.as_ref().is_some_and(|c| c.ending.is_some()) {
             return None;
         }
         self.tail.as_ref().map(|tail| (tail.commit, tail.incarnation))
     }
 
-    fn ending(&self, id: (u64, u64)) -> Option<&Ending> {
+    fn ending(&self, id: CommitId) -> Option<&Ending> {
         if self.open_commit() != Some(id) || self.compensation.is_some() {
             return None;
         }
@@ -222,7 +239,7 @@ impl ChangelogReader {
     }
 
     /// Whether all records of the commit are here, if it has any: a later one begins only after that.
-    fn has_all_of(&self, id: (u64, u64)) -> bool {
+    fn has_all_of(&self, id: CommitId) -> bool {
         self.ending(id).is_some() || self.highest > id.0
     }
 }
@@ -234,8 +251,8 @@ pub(crate) struct Restored {
     pub rows: Vec<(usize, Row)>,
     /// What the stores include after that; `None` when the changelogs say nothing.
     pub progress: Option<Progress>,
-    /// Keys whose present values must be written as a compensation, and the incarnation that it compensates.
-    pub unfinished: Option<(u64, Vec<(usize, Bytes)>)>,
+    /// Keys whose present values must be written as a compensation, and the commit that it compensates.
+    pub unfinished: Option<(CommitId, Vec<(usize, Bytes)>)>,
     /// The highest commit number that was seen.
     pub highest: u64,
 }
@@ -271,10 +288,10 @@ pub(crate) fn finish(names: &[Str], mut readers: Vec<ChangelogReader>) -> Restor
     }
     restored.progress =
         readers.into_iter().filter_map(|r| r.settled).max_by_key(|progress| progress.commit);
-    if let (false, Some((_, incarnation))) = (complete, latest) {
+    if let (false, Some(id)) = (complete, latest) {
         keys.sort();
         keys.dedup();
-        restored.unfinished = Some((incarnation, keys));
+        restored.unfinished = Some((id, keys));
     }
     restored
 }

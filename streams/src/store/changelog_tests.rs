@@ -81,8 +81,8 @@ fn a_commit_that_misses_any_of_its_records_is_not_applied() {
         let (state, restored) = restore(&log);
         assert_eq!(state, [row(0, "x", "1"), row(1, "y", "1")], "{in_a} {in_b}");
         assert_eq!(restored.progress, Some(progress(1, 7, 10)));
-        let (incarnation, keys) = restored.unfinished.unwrap();
-        assert_eq!((incarnation, keys.len()), (7, in_a + in_b));
+        let (id, keys) = restored.unfinished.unwrap();
+        assert_eq!((id, keys.len()), ((2, 7), in_a + in_b));
     }
     let all: Vec<_> = first.into_iter().chain(second).collect();
     assert_eq!(restore(&all).1.unfinished, None);
@@ -93,7 +93,7 @@ fn a_compensation_takes_an_unfinished_commit_back() {
     let mut log = commit(1, 7, &[(0, "x", "1")]);
     log.extend(commit(2, 7, &[(0, "x", "2"), (0, "z", "2")]).into_iter().take(1));
     let undo = |incarnation, changes| {
-        commit_records(&names(), changes, &progress(2, incarnation, 10), Some(7))
+        commit_records(&names(), changes, &progress(5, incarnation, 10), Some((2, 7)))
     };
     // One attempt at it is cut short as well.
     log.extend(undo(8, vec![change(0, "x", "1"), change(0, "z", "")]).into_iter().take(1));
@@ -102,8 +102,8 @@ fn a_compensation_takes_an_unfinished_commit_back() {
     let (state, restored) = restore(&log);
     assert_eq!(state, [row(0, "x", "1")]);
     assert_eq!(restored.unfinished, None);
-    assert_eq!(restored.progress, Some(progress(2, 9, 10)));
-    log.extend(commit(3, 9, &[(0, "z", "3")]));
+    assert_eq!(restored.progress, Some(progress(5, 9, 10)));
+    log.extend(commit(6, 9, &[(0, "z", "3")]));
     assert_eq!(restore(&log).0, [row(0, "x", "1"), row(0, "z", "3")]);
     // Compaction removes what was replaced: the compensation still stands.
     let compacted: Vec<_> = log.split_off(3);

@@ -115,10 +115,10 @@ impl Restoring {
         progress.commit = progress.commit.max(local_commit).max(restored.highest);
         progress.incarnation = self.incarnation;
         let compensation = match restored.unfinished {
-            Some((incarnation, keys)) => {
+            Some((id, keys)) => {
                 tracing::info!(task = %self.id, keys = keys.len(), "undoing an unfinished commit");
                 let changes = self.stores.present(keys)?;
-                commit_records(&names, changes, &progress, Some(incarnation))
+                commit_records(&names, changes, &progress, Some(id))
             }
             None => Vec::new(),
         };

@@ -150,11 +150,8 @@ impl Group {
         self.end_sync_phase();
     }
 
-    /// Answers all waiting syncs with an error; nobody keeps an assignment of the failed attempt.
+    /// Answers all waiting syncs with an error.
     pub(super) fn answer_syncs(&mut self, error: ErrorCode, now: Now, out: &mut Vec<Effect>) {
-        if let Some(sync) = &mut self.sync {
-            sync.assignment = None;
-        }
         for member in self.members.values_mut() {
             if let Some(request) = member.syncing.take() {
                 member.touch(now);

@@ -108,9 +108,12 @@ pub(crate) fn compile(declared: Declared<StreamsAppSpec>) -> Result<DesiredApp, 
     json.to_string().hash(&mut hasher);
     let spec: AppSpec = serde_json::from_value(json).map_err(unreadable)?;
     match streams::app::compile(&spec) {
-        Ok(topology) => {
-            Ok(DesiredApp { topology: Arc::new(topology), fingerprint: hasher.finish(), declared })
-        }
+        Ok(topology) => Ok(DesiredApp {
+            topology: Arc::new(topology),
+            fingerprint: hasher.finish(),
+            spec: Arc::new(spec),
+            declared,
+        }),
         Err(diagnostics) => Err(refusal(&declared, &diagnostics)),
     }
 }

@@ -35,7 +35,7 @@ impl Run {
         let mut world = World::new(rng.u64(0..200));
         world.settings.max_size = rng.usize(1..5);
         let client = |i: usize| Client {
-            instance: (i % 2 == 0).then(|| format!("instance-{i}")),
+            instance: i.is_multiple_of(2).then(|| format!("instance-{i}")),
             ..Client::default()
         };
         let clients = (0..5).map(client).collect();
@@ -138,7 +138,7 @@ impl Run {
                         }
                     }
                     ErrorCode::MEMBER_ID_REQUIRED => {
-                        client.member_id = answer.member_id.to_string()
+                        client.member_id = answer.member_id.to_string();
                     }
                     _ => client.member_id.clear(),
                 }

@@ -321,3 +321,21 @@ fn a_group_that_was_written_down_goes_on_where_it_was() {
     world.pass(2000);
     assert_eq!(world.group.state(), State::Empty, "nobody was heard of for a session");
 }
+
+#[test]
+fn a_newcomer_is_not_waited_with_for_ever() {
+    let mut world = World::new(0);
+    let patient = Joining { rebalance_timeout_ms: 1_000_000, ..Joining::new("") };
+    let a = world.join(patient);
+    let a = world.answer(a).member_id.clone();
+    world.sync(&a, 1, &[]);
+    world.written(Ok(()));
+    let newcomer = world.join(patient);
+    for _ in 0..(NEW_MEMBER_JOIN_TIMEOUT_MS / 500) {
+        assert!(world.waits(newcomer));
+        world.pass(500);
+        // It lives, but does not join.
+        assert_ne!(world.heartbeat(&a, 1), ErrorCode::UNKNOWN_MEMBER_ID);
+    }
+    assert_eq!(world.answer(newcomer).error, ErrorCode::UNKNOWN_MEMBER_ID);
+}
