@@ -13,6 +13,18 @@ pub(crate) const POD_VARIABLE: &str = "POD_NAME";
 /// Name of the lease.
 pub(crate) const LEASE_NAME: &str = "vltava-operator";
 
+/// What is wrong with a Streams application: where in its spec, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AppProblem {
+    /// Path in the spec, such as `pipelines[0].steps[1].filter.where`.
+    pub path: String,
+    /// A sentence that says what to do.
+    pub message: String,
+}
+
+/// Checks a Streams application's spec, as JSON, without starting it. The operator itself knows no CEL.
+pub type AppCheck = fn(&serde_json::Value) -> Vec<AppProblem>;
+
 /// Settings of [`crate::run`].
 #[derive(Clone, Debug)]
 pub struct OperatorConfig {
@@ -28,11 +40,14 @@ pub struct OperatorConfig {
     pub identity: String,
     /// Whether to lead only while holding the lease; without it, exactly one operator may run.
     pub leader_election: bool,
+    /// Refuses applications before a pod starts or restarts.
+    pub check_app: AppCheck,
 }
 
 impl OperatorConfig {
     /// Settings from the environment that the chart makes (`VLTAVA_IMAGE`, `POD_NAMESPACE`, `POD_NAME`), with
-    /// defaults for an operator run by hand.
+    /// defaults for an operator run by hand. Applications are not checked before they start; see
+    /// [`Self::with_check`].
     #[must_use]
     pub fn from_env() -> Self {
         let variable = |name: &str| std::env::var(name).ok().filter(|v| !v.is_empty());
@@ -44,6 +59,13 @@ impl OperatorConfig {
             identity: variable(POD_VARIABLE)
                 .unwrap_or_else(|| format!("vltava-operator-{:08x}", fastrand::u32(..))),
             leader_election: true,
+            check_app: |_| Vec::new(),
         }
+    }
+
+    /// The same with a check of applications.
+    #[must_use]
+    pub fn with_check(self, check_app: AppCheck) -> Self {
+        Self { check_app, ..self }
     }
 }

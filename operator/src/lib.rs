@@ -33,6 +33,8 @@ mod metrics;
 mod properties;
 mod references;
 mod run;
+#[cfg(test)]
+mod testing;
 mod verdict;
 mod workload;
 
@@ -42,5 +44,5 @@ mod connector;
 mod streams_app;
 mod topic;
 
-pub use config::OperatorConfig;
+pub use config::{AppCheck, AppProblem, OperatorConfig};
 pub use run::{RunError, run, run_until};

@@ -24,9 +24,42 @@ pub(crate) struct OperatorArgs {
 
 pub(crate) async fn run(args: OperatorArgs) -> anyhow::Result<ExitCode> {
     let stop = shutdown::on_signal()?;
-    let config = ::operator::OperatorConfig::from_env();
+    let config = ::operator::OperatorConfig::from_env().with_check(check_app);
     let config =
         ::operator::OperatorConfig { namespace: args.namespace.or(config.namespace), ..config };
     ::operator::run_until(config, stop).await?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Compiles an application as its worker would.
+fn check_app(spec: &serde_json::Value) -> Vec<::operator::AppProblem> {
+    let problem = |path: String, message: String| ::operator::AppProblem { path, message };
+    let spec = match serde_json::from_value::<::streams::app::AppSpec>(spec.clone()) {
+        Ok(spec) => spec,
+        Err(error) => return vec![problem(String::new(), error.to_string())],
+    };
+    let diagnostics = ::streams::app::compile(&spec).err().unwrap_or_default();
+    diagnostics.into_iter().map(|d| problem(d.path, d.message)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_app_is_checked_as_its_worker_would() {
+        let app = |filter: &str| {
+            serde_json::json!({
+                "clusterRef": {"name": "demo"}, "replicas": 1, "storage": {"size": "1Gi"},
+                "sources": [{"name": "in", "topic": "in", "key": "string", "value": "string"}],
+                "pipelines": [{
+                    "name": "main", "from": "in",
+                    "steps": [{"name": "keep", "filter": {"where": filter}}],
+                    "to": {"topic": "out", "key": "string", "value": "string"}}]})
+        };
+        assert_eq!(check_app(&app("value != ''")), []);
+        let problems = check_app(&app("valeu != ''"));
+        assert_eq!(problems[0].path, "pipelines[0].steps[0].filter.where");
+        assert!(problems[0].message.contains("valeu"), "{}", problems[0].message);
+    }
 }

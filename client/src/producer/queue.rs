@@ -1,6 +1,7 @@
 //! The batches of one partition: what may be sent, and what an answer means. No I/O, and time is a parameter.
 //!
-//! Order: as long as nothing goes wrong several batches are in flight. After a failure nothing more is sent until all
+//! Order: as long as nothing goes wrong several batches are in flight, once the first one has been written (a broker
+//! that does not know a producer yet takes whatever number comes first, so nothing must overtake the first batch). After a failure nothing more is sent until all
 //! that is in flight has been answered; then what failed goes out again, oldest first, one at a time until one is
 //! written.
 //!
@@ -47,7 +48,7 @@ pub(super) struct PartitionQueue {
     waiting: VecDeque<Batch>,
     /// Numbers of the batches that are in flight.
     in_flight: Vec<u64>,
-    /// Something failed; see above.
+    /// Something failed, or nothing has been written under this identity: one batch at a time; see above.
     recovering: bool,
     not_before: Option<Instant>,
     identity: Option<Identity>,
@@ -113,6 +114,7 @@ impl PartitionQueue {
         let earlier = self.spoiled.take().unwrap_or_default();
         self.identity = Some(identity);
         self.next_sequence = 0;
+        self.recovering = true;
         let mut failed = Vec::new();
         for mut batch in std::mem::take(&mut self.waiting) {
             if batch.maybe_written {

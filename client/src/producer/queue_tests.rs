@@ -10,8 +10,16 @@ struct Fixture {
     now: Instant,
 }
 
-/// A queue with complete batches 0, 1, … of one record each.
+/// A queue with complete batches 0, 1, … of one record each, of which batch 0 has been written.
 fn fixture(batches: u64) -> Fixture {
+    let mut f = new_queue(batches + 1);
+    let first = f.take();
+    f.settle(first, written());
+    f
+}
+
+/// A queue with complete batches 0, 1, … of one record each.
+fn new_queue(batches: u64) -> Fixture {
     let now = Instant::now();
     let mut queue = PartitionQueue::new(TopicPartition::new("t", 0));
     assert!(queue.set_identity(FIRST).is_empty());
@@ -22,6 +30,20 @@ fn fixture(batches: u64) -> Fixture {
     }
     queue.close_open();
     Fixture { queue, now }
+}
+
+#[test]
+fn nothing_overtakes_the_first_batch() {
+    let mut f = new_queue(3);
+    let first = f.take();
+    assert!(!f.may_send());
+    f.settle(first, refused(ErrorCode::NOT_LEADER_OR_FOLLOWER));
+    let first = f.take();
+    assert_eq!((first.number, sequence(&first)), (0, 0));
+    assert!(!f.may_send());
+    f.settle(first, written());
+    let (second, third) = (f.take(), f.take());
+    assert_eq!((sequence(&second), sequence(&third)), (1, 2));
 }
 
 impl Fixture {
@@ -59,7 +81,7 @@ fn sequence(batch: &Batch) -> i32 {
 fn batches_are_numbered_in_order_and_sent_ahead() {
     let mut f = fixture(3);
     let sent: Vec<Batch> = (0..3).map(|_| f.take()).collect();
-    assert_eq!(sent.iter().map(sequence).collect::<Vec<_>>(), [0, 1, 2]);
+    assert_eq!(sent.iter().map(sequence).collect::<Vec<_>>(), [1, 2, 3]);
     for batch in sent {
         assert!(f.settle(batch, written()).unwrap().1.is_ok());
     }
@@ -71,15 +93,15 @@ fn after_a_failure_everything_is_settled_first_and_order_is_kept() {
     let mut f = fixture(4);
     let (a, b, c) = (f.take(), f.take(), f.take());
     assert!(f.settle(b, lost()).is_none());
-    assert!(!f.may_send(), "batch 3 must not overtake");
+    assert!(!f.may_send(), "batch 4 must not overtake");
     assert!(f.settle(c, refused(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER)).is_none());
     assert!(f.settle(a, lost()).is_none());
     let again = f.take();
-    assert_eq!((again.number, sequence(&again)), (0, 0));
+    assert_eq!((again.number, sequence(&again)), (1, 1));
     assert!(!f.may_send(), "one at a time until one is written");
     f.settle(again, written());
     let rest: Vec<_> = (0..3).map(|_| f.take()).map(|b| (b.number, sequence(&b))).collect();
-    assert_eq!(rest, [(1, 1), (2, 2), (3, 3)]);
+    assert_eq!(rest, [(2, 2), (3, 3), (4, 4)]);
 }
 
 #[test]
@@ -99,7 +121,7 @@ fn a_refused_batch_that_was_last_frees_its_numbers() {
     let (_, outcome) = f.settle(batch, refused(ErrorCode::MESSAGE_TOO_LARGE)).unwrap();
     assert!(matches!(outcome, Err(ProduceError::Refused { .. })));
     assert!(!f.queue.needs_identity());
-    assert_eq!(sequence(&f.take()), 0);
+    assert_eq!(sequence(&f.take()), 1);
 }
 
 #[test]
@@ -113,9 +135,9 @@ fn a_gap_in_the_numbers_leads_to_a_new_identity_and_doubt_is_reported() {
     assert_eq!(f.queue.spoiled_identity(), Some(FIRST));
     let failed = f.queue.set_identity(SECOND);
     assert_eq!(failed.len(), 1, "only the batch that may have been written");
-    assert!(matches!(failed[0], (ref b, Err(ProduceError::Unknown { .. })) if b.number == 2));
+    assert!(matches!(failed[0], (ref b, Err(ProduceError::Unknown { .. })) if b.number == 3));
     let b = f.take();
-    assert_eq!((b.number, b.stamp), (1, Some((SECOND, 0))));
+    assert_eq!((b.number, b.stamp), (2, Some((SECOND, 0))));
     f.settle(b, written());
     assert_eq!(f.take().stamp, Some((SECOND, 1)));
 }

@@ -57,6 +57,23 @@ async fn every_part_of_a_record_survives_every_compression() {
 }
 
 #[tokio::test]
+async fn a_topic_is_created_by_being_written_to() {
+    let cluster = Cluster::start().await;
+    let (client, topic) = (cluster.client(), format!("auto-{:016x}", fastrand::u64(..)));
+    let config = ProducerConfig { batch_size_bytes: 200, linger_ms: 0, ..Default::default() };
+    let producer = Producer::new(&client, config);
+    for value in numbered(500) {
+        producer.send(ProducerRecord::new(topic.clone(), value)).await.unwrap();
+    }
+    producer.close().await.unwrap();
+    let mut values = texts(&read(&client, &topic, 500).await);
+    values.sort();
+    let mut wanted = numbered(500);
+    wanted.sort();
+    assert_eq!(values, wanted);
+}
+
+#[tokio::test]
 async fn keys_decide_the_partition() {
     let cluster = Cluster::start().await;
     let (client, topic) = (cluster.client(), cluster.topic(5).await);

@@ -146,6 +146,11 @@ pub struct Processing {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 3_600_000))]
     pub commit_interval_ms: Option<i32>,
+    /// Kafka Streams' `errors.dead.letter.queue.topic.name`: records that cannot be processed are written to
+    /// this topic as they were read. Default: they are counted and left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 249), regex(pattern = r"^[a-zA-Z0-9._-]+$"))]
+    pub dead_letter_topic: Option<String>,
 }
 
 /// What the application is.
@@ -216,6 +221,7 @@ impl StreamsAppSpec {
         let sources = self.sources.iter().map(|s| s.topic.as_str());
         let tables = self.tables.iter().map(|t| t.topic.as_str());
         let sinks = self.pipelines.iter().filter_map(|p| p.to.as_ref()).map(|s| s.topic.as_str());
-        sources.chain(tables).chain(sinks)
+        let letters = self.processing.iter().filter_map(|p| p.dead_letter_topic.as_deref());
+        sources.chain(tables).chain(sinks).chain(letters)
     }
 }

@@ -24,6 +24,8 @@ reconciled!(Connect, ConnectStatus, connect);
 const RESYNC: Duration = Duration::from_secs(60);
 /// When to look again while something is on its way.
 const POLL: Duration = Duration::from_secs(2);
+/// When to look again at what cannot start yet; a change of the cluster comes by itself.
+const WAIT: Duration = Duration::from_secs(5);
 
 async fn reconcile(object: &Connect, ctx: &Context) -> Result<Outcome<ConnectStatus>, ApiFailure> {
     if api::is_deleted(object) {
@@ -34,7 +36,7 @@ async fn reconcile(object: &Connect, ctx: &Context) -> Result<Outcome<ConnectSta
         Ok(wanted) => wanted,
         Err(verdict) => {
             let status = object.status.clone().unwrap_or_default();
-            return Ok(Outcome::Found { verdict, status, again: Some(POLL) });
+            return Ok(Outcome::Found { verdict, status, again: Some(WAIT) });
         }
     };
     let applied = apply::apply(ctx, build::build(&wanted)).await?;

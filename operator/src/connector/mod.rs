@@ -22,6 +22,8 @@ reconciled!(Connector, ConnectorStatus, connector);
 
 /// When to ask for the state again: Connect tells nobody when a task fails.
 const RESYNC: Duration = Duration::from_secs(10);
+/// When to look again at what waits for its Connect; a change of that comes by itself.
+const WAIT: Duration = Duration::from_secs(5);
 /// When to ask again while something is on its way.
 const POLL: Duration = Duration::from_secs(1);
 
@@ -41,7 +43,11 @@ async fn reconcile(
         },
         Err(verdict) => (verdict, object.status.clone().unwrap_or_default()),
     };
-    let again = if matches!(verdict, Verdict::Working(..)) { POLL } else { RESYNC };
+    let again = match &verdict {
+        Verdict::Working(Reason::ConnectNotReady | Reason::ConnectNotFound, _) => WAIT,
+        Verdict::Working(..) => POLL,
+        Verdict::Ready(..) | Verdict::Stalled(..) => RESYNC,
+    };
     Ok(Outcome::Found { verdict, status, again: Some(again) })
 }
 

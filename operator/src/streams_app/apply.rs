@@ -15,5 +15,8 @@ pub(crate) async fn apply(ctx: &Context, children: Children) -> Result<StatefulS
     api::apply(client, manager, &children.config).await?;
     api::apply(client, manager, &children.service).await?;
     api::apply(client, manager, &children.budget).await?;
+    for claim in &children.claims {
+        api::apply(client, manager, claim).await?;
+    }
     api::apply(client, manager, &children.set).await
 }

@@ -23,6 +23,8 @@ reconciled!(StreamsApp, StreamsAppStatus, streamsapp);
 const RESYNC: Duration = Duration::from_secs(15);
 /// When to look again while something is on its way.
 const POLL: Duration = Duration::from_secs(2);
+/// When to look again at what cannot start yet; a change of the cluster or of a topic comes by itself.
+const WAIT: Duration = Duration::from_secs(5);
 
 async fn reconcile(
     object: &StreamsApp,
@@ -32,15 +34,15 @@ async fn reconcile(
         return Ok(Outcome::Gone);
     }
     let live = dereference::dereference(object, ctx).await?;
-    let wanted = match validate::validate(object, &live, &ctx.config.image) {
+    let wanted = match validate::validate(object, &live, &ctx.config.image, ctx.config.check_app) {
         Ok(wanted) => wanted,
         Err(verdict) => {
             let status = object.status.clone().unwrap_or_default();
-            return Ok(Outcome::Found { verdict, status, again: Some(POLL) });
+            return Ok(Outcome::Found { verdict, status, again: Some(WAIT) });
         }
     };
     let applied = apply::apply(ctx, build::build(&wanted)).await?;
-    let workers = probe::probe(ctx, &wanted).await;
+    let workers = probe::probe(ctx, &wanted, &live.pods).await;
     let (verdict, status) = status::status(&wanted, &live, &applied, &workers);
     let again = if matches!(verdict, Verdict::Ready(..)) { RESYNC } else { POLL };
     Ok(Outcome::Found { verdict, status, again: Some(again) })

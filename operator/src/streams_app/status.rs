@@ -25,7 +25,7 @@ pub(crate) fn status(
         replicas: set.replicas,
         ready_replicas: set.ready,
         selector: Some(names::labels(&wanted.name).query()),
-        tasks: sum(known().map(|r| r.tasks)),
+        tasks: sum(known().map(tasks)),
         lag: sum(known().map(|r| r.lag)),
         workers: pods.iter().zip(reports).map(|(pod, report)| worker(pod, report)).collect(),
         ..Default::default()
@@ -37,39 +37,42 @@ pub(crate) fn status(
     (verdict, status)
 }
 
-fn sum<T: std::iter::Sum>(values: impl Iterator<Item = Option<T>>) -> Option<T> {
-    let values: Vec<T> = values.flatten().collect();
-    (!values.is_empty()).then(|| values.into_iter().sum())
+/// `None` if no worker said anything.
+fn sum<T: std::iter::Sum>(values: impl Iterator<Item = T>) -> Option<T> {
+    let mut values = values.peekable();
+    values.peek().is_some().then(|| values.sum())
+}
+
+fn tasks(report: &WorkerReport) -> i32 {
+    i32::try_from(report.tasks.len()).unwrap_or(i32::MAX)
 }
 
 fn worker(pod: &str, report: &Result<WorkerReport, String>) -> WorkerStatus {
+    let pod = pod.to_owned();
     match report {
         Ok(r) => {
-            WorkerStatus { pod: pod.to_owned(), state: r.state.clone(), tasks: r.tasks, lag: r.lag }
+            WorkerStatus { pod, state: r.state.clone(), tasks: Some(tasks(r)), lag: Some(r.lag) }
         }
-        Err(_) => WorkerStatus {
-            pod: pod.to_owned(),
-            state: "UNREACHABLE".to_owned(),
-            ..Default::default()
-        },
+        Err(_) => WorkerStatus { pod, state: "UNREACHABLE".to_owned(), ..Default::default() },
     }
 }
 
+/// A worker that failed for good; one in `PENDING_ERROR` tries again by itself.
 fn failed(pods: &[String], reports: &[Result<WorkerReport, String>]) -> Option<Verdict> {
-    let failed = |r: &WorkerReport| matches!(r.state.as_str(), "ERROR" | "PENDING_ERROR");
-    let (pod, report) = pods
-        .iter()
-        .zip(reports)
-        .find_map(|(p, r)| r.as_ref().ok().filter(|r| failed(r)).map(|r| (p, r)))?;
-    let error = report.error.as_deref().unwrap_or("no reason given; see its log");
-    Some(Verdict::stalled(Reason::AppFailed, format!("worker {pod} stopped: {error}")))
+    let mut known = pods.iter().zip(reports).filter_map(|(pod, r)| Some((pod, r.as_ref().ok()?)));
+    let (pod, report) = known.find(|(_, r)| r.state == "ERROR")?;
+    let why = report.message.as_deref().unwrap_or("no reason given; see its log");
+    Some(Verdict::stalled(Reason::AppFailed, format!("worker {pod} stopped: {why}")))
 }
 
 fn running(pods: &[String], reports: &[Result<WorkerReport, String>]) -> Verdict {
     let all = pods.len();
     let waits = pods.iter().zip(reports).find_map(|(pod, report)| match report {
         Ok(r) if r.state == "RUNNING" => None,
-        Ok(r) => Some(format!("worker {pod} is {}", r.state)),
+        Ok(WorkerReport { state, message: Some(why), .. }) => {
+            Some(format!("worker {pod} is {state}: {why}"))
+        }
+        Ok(WorkerReport { state, .. }) => Some(format!("worker {pod} is {state}")),
         Err(e) => Some(format!("worker {pod} does not answer: {e}")),
     });
     match waits {
@@ -87,7 +90,7 @@ mod tests {
     use super::*;
 
     fn report(state: &str) -> Result<WorkerReport, String> {
-        Ok(WorkerReport { state: state.into(), tasks: Some(2), lag: Some(5), error: None })
+        Ok(WorkerReport { state: state.into(), lag: 5, ..Default::default() })
     }
 
     #[test]
@@ -110,7 +113,7 @@ mod tests {
         let pods = ["a-0".to_owned()];
         let broken = WorkerReport {
             state: "ERROR".into(),
-            error: Some("no such topic".into()),
+            message: Some("no such topic".into()),
             ..Default::default()
         };
         let verdict = failed(&pods, &[Ok(broken)]).unwrap();
@@ -123,7 +126,7 @@ mod tests {
 
     #[test]
     fn sums_need_at_least_one_value() {
-        assert_eq!(sum::<i64>([None, None].into_iter()), None);
-        assert_eq!(sum([Some(1_i64), None, Some(2)].into_iter()), Some(3));
+        assert_eq!(sum(std::iter::empty::<i64>()), None);
+        assert_eq!(sum([1_i64, 2].into_iter()), Some(3));
     }
 }

@@ -8,6 +8,7 @@ use kube::{Resource as _, ResourceExt as _};
 use serde_json::{Value, json};
 
 use super::dereference::{Live, Topics};
+use crate::config::AppCheck;
 use crate::references::{awaited, cluster_ready, cluster_there};
 use crate::verdict::Verdict;
 use crate::workload::{choose_image, live_claims};
@@ -39,8 +40,10 @@ pub(crate) fn validate(
     object: &StreamsApp,
     live: &Live,
     default_image: &str,
+    check: AppCheck,
 ) -> Result<Wanted, Verdict> {
     let spec = &object.spec;
+    compiles(object, check)?;
     if !(0..=crds::common::MAX_REPLICAS).contains(&spec.replicas) {
         let text = format!(
             "spec.replicas is {}: write 1 to {}",
@@ -69,6 +72,23 @@ pub(crate) fn validate(
         image: choose_image(spec.image.as_deref(), live.set.as_ref(), default_image),
         claims: live_claims(live.set.as_ref()),
     })
+}
+
+/// An application that does not compile never reaches a pod; one that runs goes on as it was.
+fn compiles(object: &StreamsApp, check: AppCheck) -> Result<(), Verdict> {
+    let spec = serde_json::to_value(&object.spec);
+    let spec = spec
+        .map_err(|e| Verdict::stalled(Reason::InvalidSpec, format!("the spec is no JSON: {e}")))?;
+    let problems = check(&spec);
+    let Some(first) = problems.first() else { return Ok(()) };
+    let more = match problems.len() {
+        1 => String::new(),
+        n => format!(" (and {} more)", n - 1),
+    };
+    Err(Verdict::stalled(
+        Reason::InvalidSpec,
+        format!("spec.{}: {}{more}", first.path, first.message),
+    ))
 }
 
 /// Kafka Streams refuses to start without its topics, and so do we: before a pod starts or restarts.

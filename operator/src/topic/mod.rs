@@ -21,8 +21,8 @@ reconciled!(Topic, TopicStatus, topic);
 
 /// When to compare a ready topic with its spec again; a fifth more or less, so that topics do not all come at once.
 const RESYNC: Duration = Duration::from_secs(60);
-/// When to try again what waits for a cluster.
-const POLL: Duration = Duration::from_secs(2);
+/// When to try again what waits for a cluster; a change of the cluster comes by itself.
+const POLL: Duration = Duration::from_secs(5);
 /// When to try again what needs a person, in case the person changed something that sends no event.
 const STALLED: Duration = Duration::from_secs(30);
 

@@ -9,7 +9,9 @@ mod template;
 pub(crate) use image::{choose as choose_image, live_claims};
 pub(crate) use pods::{PodState, pod_state, pods_verdict};
 pub(crate) use service::{headless, service};
-pub(crate) use set::{SetState, StatefulSetPlan, budget, claim, service_account, set_state};
+pub(crate) use set::{
+    SetState, StatefulSetPlan, budget, claim, claim_of, service_account, set_state,
+};
 pub(crate) use template::{PodPlan, Probes, config_volume, mount, resources};
 
 /// User and group of every container, and owner of every volume.

@@ -81,6 +81,19 @@ pub(crate) fn claim(meta: ObjectMeta, storage: &Storage) -> PersistentVolumeClai
     }
 }
 
+/// The volume of one pod of a StatefulSet, under the name by which the set looks for it. The operator makes it
+/// before the set would, so that it can grow: a set's own template cannot change.
+pub(crate) fn claim_of(
+    labels: Labels<'_>,
+    template: &str,
+    set: &str,
+    ordinal: i32,
+    namespace: &str,
+    storage: &Storage,
+) -> PersistentVolumeClaim {
+    claim(labels.meta(format!("{template}-{set}-{ordinal}"), namespace, None), storage)
+}
+
 /// Pods may be evicted one at a time; those that are not ready, always.
 pub(crate) fn budget(
     labels: Labels<'_>,

@@ -6,7 +6,7 @@ mod set;
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::apps::v1::StatefulSet;
-use k8s_openapi::api::core::v1::{ConfigMap, Service, ServiceAccount};
+use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Service, ServiceAccount};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 
 use super::names;
@@ -16,6 +16,9 @@ use crate::{properties, workload};
 /// Key of the ConfigMap, and name of the file.
 const FILE: &str = "connect.properties";
 
+/// Name of the volume and of its template.
+const VOLUME: &str = "data";
+
 /// Everything that a worker group is made of, in the order in which it is applied.
 #[derive(Debug)]
 pub(crate) struct Children {
@@ -23,6 +26,8 @@ pub(crate) struct Children {
     pub(crate) config: ConfigMap,
     pub(crate) services: Vec<Service>,
     pub(crate) budget: PodDisruptionBudget,
+    pub(crate) claims: Vec<PersistentVolumeClaim>,
+    /// Last: a pod must find everything else.
     pub(crate) set: StatefulSet,
 }
 
@@ -31,7 +36,11 @@ pub(crate) fn build(wanted: &Wanted) -> Children {
     let owner = || wanted.owner.clone();
     let text = properties::text(&wanted.config);
     let common = names::common(&wanted.name);
+    let claim = |ordinal| {
+        workload::claim_of(labels, VOLUME, &common, ordinal, &wanted.namespace, &wanted.storage)
+    };
     Children {
+        claims: (0..wanted.replicas).map(claim).collect(),
         account: workload::service_account(labels.meta(common.clone(), &wanted.namespace, owner())),
         set: set::stateful_set(wanted, &text),
         config: ConfigMap {
@@ -40,7 +49,7 @@ pub(crate) fn build(wanted: &Wanted) -> Children {
             ..Default::default()
         },
         services: vec![service::headless(wanted), service::rest(wanted)],
-        budget: workload::budget(labels, common, &wanted.namespace, owner()),
+        budget: workload::budget(labels, common.clone(), &wanted.namespace, owner()),
     }
 }
 

@@ -7,7 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::super::names;
 use super::super::validate::Wanted;
-use super::FILE;
+use super::{FILE, VOLUME};
 use crate::hash;
 use crate::workload::{
     self, CONFIG_DIR, DATA_DIR, PodPlan, Probes, REST_PORT, StatefulSetPlan, config_volume, mount,
@@ -30,12 +30,12 @@ pub(super) fn stateful_set(wanted: &Wanted, properties: &str) -> StatefulSet {
         probes: Probes { port: REST_PORT, live: "/health", ready: "/health" },
         resources: workload::resources(wanted.resources.as_ref(), ["100m", "128Mi"], "1Gi"),
         volumes: vec![config_volume("config", names::config_map(&wanted.name))],
-        mounts: vec![mount("data", DATA_DIR, false), mount("config", CONFIG_DIR, true)],
+        mounts: vec![mount(VOLUME, DATA_DIR, false), mount("config", CONFIG_DIR, true)],
         grace_s: GRACE_S,
     };
     let claim = || {
         let meta = ObjectMeta {
-            name: Some("data".to_owned()),
+            name: Some(VOLUME.to_owned()),
             labels: Some(labels.all()),
             ..Default::default()
         };

@@ -63,7 +63,7 @@ fn workers_start_with_a_ready_cluster_and_outlive_its_restart() {
 }
 
 #[test]
-fn a_volume_template_stays_as_it_was_made() {
+fn a_volume_grows_though_its_template_stays() {
     let set = children(serde_json::json!({"storage": {"size": "1Gi"}}), &live(true)).unwrap().set;
     let running = Live { set: Some(set.clone()), ..live(true) };
     assert_eq!(

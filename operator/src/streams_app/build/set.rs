@@ -7,7 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::super::names;
 use super::super::validate::Wanted;
-use super::FILE;
+use super::{FILE, VOLUME};
 use crate::hash;
 use crate::workload::{
     self, ADMIN_PORT, CONFIG_DIR, DATA_DIR, PodPlan, Probes, StatefulSetPlan, config_volume, mount,
@@ -31,12 +31,12 @@ pub(super) fn stateful_set(wanted: &Wanted) -> StatefulSet {
         probes: Probes { port: ADMIN_PORT, live: "/livez", ready: "/readyz" },
         resources: workload::resources(wanted.resources.as_ref(), ["100m", "128Mi"], "1Gi"),
         volumes: vec![config_volume("config", common.clone())],
-        mounts: vec![mount("state", DATA_DIR, false), mount("config", CONFIG_DIR, true)],
+        mounts: vec![mount(VOLUME, DATA_DIR, false), mount("config", CONFIG_DIR, true)],
         grace_s: GRACE_S,
     };
     let claim = || {
         let meta = ObjectMeta {
-            name: Some("state".to_owned()),
+            name: Some(VOLUME.to_owned()),
             labels: Some(labels.all()),
             ..Default::default()
         };

@@ -3,6 +3,7 @@ use crds::{Reason, StreamsApp};
 use super::super::dereference::{Live, Topics};
 use super::super::validate::validate;
 use super::{Children, build};
+use crate::config::AppProblem;
 use crate::references::ClusterFound;
 use crate::verdict::Verdict;
 
@@ -33,7 +34,7 @@ fn live(topics: Topics) -> Live {
 }
 
 fn children(app: &StreamsApp) -> Children {
-    build(&validate(app, &live(Topics::There), "vltava:1").unwrap())
+    build(&validate(app, &live(Topics::There), "vltava:1", |_| Vec::new()).unwrap())
 }
 
 #[test]
@@ -65,7 +66,7 @@ fn scaling_restarts_no_worker_and_another_pipeline_does() {
 
 #[test]
 fn missing_topics_are_named() {
-    let refuse = |topics| match validate(&app(|_| ()), &live(topics), "vltava:1") {
+    let refuse = |topics| match validate(&app(|_| ()), &live(topics), "vltava:1", |_| Vec::new()) {
         Err(verdict) => verdict,
         Ok(_) => panic!("not refused"),
     };
@@ -74,4 +75,17 @@ fn missing_topics_are_named() {
     assert!(unknown.message().contains("no topic lines"));
     let promised = refuse(Topics::Missing { promised: vec!["lines".into()], unknown: vec![] });
     assert!(matches!(promised, Verdict::Working(Reason::WaitingForTopic, _)));
+}
+
+#[test]
+fn an_application_that_does_not_compile_never_reaches_a_pod() {
+    let check = |spec: &serde_json::Value| {
+        let text = spec["pipelines"][0]["steps"][0]["groupBy"]["key"].as_str().unwrap_or_default();
+        let problem =
+            |path: &str| AppProblem { path: path.into(), message: format!("unknown name {text}") };
+        vec![problem("pipelines[0].steps[0].groupBy.key"), problem("pipelines[0].to")]
+    };
+    let verdict = validate(&app(|_| ()), &live(Topics::There), "vltava:1", check).unwrap_err();
+    let text = "spec.pipelines[0].steps[0].groupBy.key: unknown name value (and 1 more)";
+    assert_eq!(verdict, Verdict::stalled(Reason::InvalidSpec, text));
 }

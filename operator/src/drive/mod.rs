@@ -255,3 +255,6 @@ async fn refuse<K: Reconciled>(invalid: &InvalidObject, ctx: &Context) -> Result
     );
     api::apply_status_by_name::<K, _>(&ctx.client, K::MANAGER, namespace, name, &status).await
 }
+
+#[cfg(test)]
+mod tests;
