@@ -434,3 +434,52 @@ fn new_broker_settings_restart_the_platform() {
     let plan = plan(&desired(&text), &Actual::default(), &Memory::default(), &running);
     assert!(plan.actions.is_empty());
 }
+
+fn app(topic: &str, condition: &str) -> String {
+    format!(
+        "{HEAD}kind: StreamsApp\nmetadata: {{name: words}}\nspec:\n  clusterRef: {{name: demo}}\n  sources:\n  - {{name: lines, topic: {topic}, key: string, value: string}}\n  pipelines:\n  - name: only\n    from: lines\n    steps:\n    - name: some\n      filter:\n        where: {condition}\n    to: {{topic: out}}\n---\n"
+    )
+}
+
+#[test]
+fn apps_are_checked_down_to_their_expressions() {
+    let actual = Actual {
+        topics: [("lines".into(), actual_topic(1)), ("out".into(), actual_topic(1))].into(),
+        ..Actual::default()
+    };
+    assert_eq!(actions(&planned(&app("lines", "value != ''"), &actual)), ["start app words"]);
+    let cases = [
+        (app("lines", "valeu != ''"), 14, "valeu"),
+        (app("lines", "value + 1"), 14, "+"),
+        (app("lines", "\"value !=\""), 14, ""),
+        (app("lines", "|\n          value != '' &&\n          valeu == ''"), 16, "valeu"),
+        (app("lines", "value"), 14, "bool"),
+        (app("lins", "value != ''"), 7, "topic 'lins' does not exist; did you mean 'lines'?"),
+        (app("lines", "value != ''").replace("from: lines", "from: lins"), 10, "lins"),
+        (app("lines", "value != ''").replace("value: string", "value: text"), 7, "'text'"),
+        (app("lines", "value != ''").replace("filter", "filtre"), 13, "did you mean 'filter'?"),
+        (
+            app("lines", "value != ''").replace("topic: out", "topic: oout"),
+            15,
+            "did you mean 'out'?",
+        ),
+    ];
+    for (text, line, word) in cases {
+        let found = refusals(&text, &actual);
+        assert_eq!(found.len(), 1, "{text}{found:?}");
+        let begin = format!("pipeline.yaml:{line}: ");
+        assert!(found[0].starts_with(&begin) && found[0].contains(word), "{text}{found:?}");
+    }
+}
+
+#[test]
+fn an_app_waits_for_topics_that_are_described() {
+    let text = format!("{}{}{}", topic("lines", ""), topic("out", ""), app("lines", "value != ''"));
+    let waiting = planned(&text, &Actual::default());
+    let status = &waiting.statuses[&ObjectKey::new(Kind::StreamsApp, "words")];
+    assert_eq!(status.detail, "waiting for Topic/lines");
+    assert_eq!(
+        actions(&waiting),
+        ["create topic lines with 1 partition", "create topic out with 1 partition"]
+    );
+}
