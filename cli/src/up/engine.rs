@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::action::Action;
-use super::actual::Actual;
 use super::apply::{ApplyError, apply};
 use super::desired::{Desired, kafka_name_of};
 use super::display::Display;
@@ -117,6 +116,8 @@ impl Engine {
                 () = stop.cancelled() => return Ok(End::Stopped),
                 stalled = self.used_up(&statuses) => {
                     if let Some(stalled) = stalled {
+                        // The last word on the screen is about the end, not about the pass before it.
+                        self.pass().await?;
                         return Ok(End::UsedUp { stalled });
                     }
                 }
@@ -144,7 +145,7 @@ impl Engine {
         };
         let mut plan = plan(&self.desired, &actual, &self.memory, &platform.running);
         let waiting = self.act(&mut plan).await?;
-        self.remember(&plan, &actual)?;
+        self.remember(&plan)?;
         self.display.refuse(self.desired.anonymous.iter().map(ToString::to_string));
         self.display.update(&plan.statuses);
         Ok((!waiting).then_some(plan.statuses))
@@ -265,7 +266,7 @@ impl Engine {
     }
 
     /// Keeps the memory in step with what is described.
-    fn remember(&mut self, plan: &Plan, _actual: &Actual) -> Result<(), EngineError> {
+    fn remember(&mut self, plan: &Plan) -> Result<(), EngineError> {
         let mut news = false;
         for key in &plan.gone {
             news |= self.memory.forget(key);

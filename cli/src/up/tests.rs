@@ -453,7 +453,7 @@ fn apps_are_checked_down_to_their_expressions() {
         (app("lines", "value + 1"), 14, "+"),
         (app("lines", "\"value !=\""), 14, ""),
         (app("lines", "|\n          value != '' &&\n          valeu == ''"), 16, "valeu"),
-        (app("lines", "value"), 14, "bool"),
+        (app("lines", "value"), 14, "a condition is needed"),
         (app("lins", "value != ''"), 7, "topic 'lins' does not exist; did you mean 'lines'?"),
         (app("lines", "value != ''").replace("from: lines", "from: lins"), 10, "lins"),
         (app("lines", "value != ''").replace("value: string", "value: text"), 7, "'text'"),
