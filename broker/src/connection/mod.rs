@@ -35,7 +35,7 @@ use tokio_util::sync::CancellationToken;
 use frames::Frames;
 use output::Output;
 use reply::Pending;
-pub(crate) use reply::{CloseReason, Reply, ReplyFuture, Service};
+pub(crate) use reply::{CloseReason, Reply, Service};
 
 /// Replies that a connection may owe before it stops reading. Kafka's clients keep 5 in flight, librdkafka up to
 /// 1,000; what is above waits in the socket.
