@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::actual::{Actual, ActualConnector, ActualTopic};
 use super::desired::Desired;
 use super::files::Content;
-use super::load::load;
+use super::load::{absolute, load};
 use super::memory::{Applied, Memory};
 use super::object::{Kind, ObjectKey};
 use super::plan::{Plan, Running, plan};
@@ -164,7 +164,7 @@ fn what_is_not_yaml_is_refused_and_the_rest_of_the_file_goes_on() {
     let refusal = desired.anonymous[0].to_string();
     assert!(refusal.starts_with("pipeline.yaml:"), "{refusal}");
     assert!(refusal.contains("this is not valid YAML: "), "{refusal}");
-    assert!(desired.broken.contains(&PathBuf::from("pipeline.yaml")));
+    assert!(desired.broken.contains(&absolute("pipeline.yaml".as_ref())));
 }
 
 #[test]
@@ -380,8 +380,10 @@ fn only_what_a_file_described_is_removed() {
     let mut memory = Memory::default();
     let remember =
         |memory: &mut Memory, kind, name: &str, file: &str, delete_topic: Option<&str>| {
-            let applied =
-                Applied { file: file.into(), delete_topic: delete_topic.map(str::to_owned) };
+            let applied = Applied {
+                file: absolute(file.as_ref()),
+                delete_topic: delete_topic.map(str::to_owned),
+            };
             memory.remember(ObjectKey::new(kind, name), applied);
         };
     remember(&mut memory, Kind::Connector, "ours", "pipeline.yaml", None);
@@ -408,7 +410,7 @@ fn a_wrong_edit_leaves_what_runs_alone() {
     let mut memory = Memory::default();
     memory.remember(
         ObjectKey::new(Kind::Connector, "write"),
-        Applied { file: "pipeline.yaml".into(), delete_topic: None },
+        Applied { file: absolute("pipeline.yaml".as_ref()), delete_topic: None },
     );
     let actual = Actual {
         connectors: [("write".into(), ActualConnector::default())].into(),
@@ -453,7 +455,7 @@ fn apps_are_checked_down_to_their_expressions() {
         (app("lines", "value + 1"), 14, "+"),
         (app("lines", "\"value !=\""), 14, ""),
         (app("lines", "|\n          value != '' &&\n          valeu == ''"), 16, "valeu"),
-        (app("lines", "value"), 14, "bool"),
+        (app("lines", "value"), 14, "a condition is needed"),
         (app("lins", "value != ''"), 7, "topic 'lins' does not exist; did you mean 'lines'?"),
         (app("lines", "value != ''").replace("from: lines", "from: lins"), 10, "lins"),
         (app("lines", "value != ''").replace("value: string", "value: text"), 7, "'text'"),
