@@ -129,7 +129,8 @@ impl StreamThread {
         if outcome.is_err() {
             session.tasks.abandon();
         }
-        runtime.block_on(session.consumer.close());
+        // What is left is said in vain if the cluster is gone.
+        let _ = self.workshop.wait(session.consumer.close());
         outcome
     }
 
@@ -153,7 +154,7 @@ impl StreamThread {
             }
             let due = self.commit_interval.saturating_sub(session.last_commit.elapsed());
             let wait = if session.tasks.is_dirty() { POLL.min(due) } else { POLL };
-            let polled = self.workshop.runtime.block_on(session.consumer.poll(wait));
+            let polled = self.workshop.wait(session.consumer.poll(wait))?;
             let events = session.consumer.take_rebalance_events();
             if !events.is_empty() {
                 // Records of this poll, if any, may be from before the positions were set.
@@ -227,7 +228,7 @@ impl StreamThread {
     ) -> Result<(), SessionError> {
         let board = &self.workshop.board;
         // What a lost producer left unacknowledged must not come behind what follows.
-        self.workshop.runtime.block_on(session.sender.flush())?;
+        self.workshop.wait(session.sender.flush())??;
         session.tasks.abandon();
         board.remove_tasks();
         board.set_state(WorkerState::Rebalancing, Some("restoring state".to_owned()));
@@ -245,7 +246,6 @@ impl StreamThread {
         session: &Session,
         assigned: &[TopicPartition],
     ) -> Result<(), SessionError> {
-        let runtime = &self.workshop.runtime;
         let without: Vec<TopicPartition> =
             assigned.iter().filter(|id| session.tasks.position(id).is_none()).cloned().collect();
         let mut starts: Vec<(TopicPartition, i64)> = assigned
@@ -253,14 +253,14 @@ impl StreamThread {
             .filter_map(|id| Some((id.clone(), session.tasks.position(id)?)))
             .collect();
         if !without.is_empty() {
-            starts.extend(runtime.block_on(session.consumer.committed(&without))?);
+            starts.extend(self.workshop.wait(session.consumer.committed(&without))??);
         }
         let unknown: Vec<(TopicPartition, OffsetSpec)> = without
             .into_iter()
             .filter(|id| !starts.iter().any(|(known, _)| known == id))
             .map(|id| (id, OffsetSpec::Earliest))
             .collect();
-        for (id, listed) in runtime.block_on(self.workshop.admin.list_offsets(&unknown)) {
+        for (id, listed) in self.workshop.wait(self.workshop.admin.list_offsets(&unknown))? {
             starts.push((id, listed?.offset));
         }
         for (id, offset) in starts {
@@ -284,7 +284,7 @@ impl StreamThread {
                 task.process(&input, &mut out, &mut failures)?;
             }
         }
-        let too_large = self.workshop.runtime.block_on(session.sender.send(out))?;
+        let too_large = self.workshop.wait(session.sender.send(out))??;
         for (output, error) in too_large {
             tracing::error!(topic = %output.topic, error, "a result cannot be written and is left out");
         }
@@ -308,7 +308,7 @@ impl StreamThread {
         let Some(topic) = self.workshop.topology.dead_letter_topic() else { return Ok(()) };
         let letters: Vec<Output> =
             failures.into_iter().map(|failure| dead_letter(topic.clone(), failure)).collect();
-        for (_, error) in self.workshop.runtime.block_on(session.sender.send(letters))? {
+        for (_, error) in self.workshop.wait(session.sender.send(letters))?? {
             tracing::error!(error, "a dead letter cannot be written");
         }
         Ok(())
@@ -321,7 +321,7 @@ impl StreamThread {
         if offsets.is_empty() {
             return Ok(());
         }
-        match self.workshop.runtime.block_on(session.consumer.commit(&offsets)) {
+        match self.workshop.wait(session.consumer.commit(&offsets))? {
             // The state knows its positions; a new owner of a stateless task sends again what its readers recognise.
             Err(CommitError::Rebalanced(error)) => {
                 tracing::info!(%error, "offsets were not committed");
