@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 const POLL: Duration = Duration::from_millis(100);
 const MAX_POLL_RECORDS: usize = 2_000;
 /// A static member keeps its partitions this long while it restarts.
-const SESSION_TIMEOUT_MS: u32 = 15_000;
+const SESSION_TIMEOUT_MS: u32 = 10_000;
 /// Longest restoration: the loop does not poll meanwhile.
 const MAX_POLL_INTERVAL_MS: u32 = 3_600_000;
 /// First and longest pause after a session failed.
