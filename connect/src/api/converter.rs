@@ -6,7 +6,8 @@ use super::error::DataError;
 use super::value::SchemaAndValue;
 use crate::config::{Config, ConfigDef};
 
-/// Translates keys or values. `topic` is there for converters that keep a schema a topic.
+/// Translates keys or values. The methods' names are Kafka's (`fromConnectData`, `toConnectData`). `topic` is there for converters that keep a schema a topic.
+#[allow(clippy::wrong_self_convention)]
 pub trait Converter: Send + Sync + std::fmt::Debug {
     /// To the bytes of a record's key or value; none for null.
     ///
@@ -23,6 +24,7 @@ pub trait Converter: Send + Sync + std::fmt::Debug {
 }
 
 /// Translates header values.
+#[allow(clippy::wrong_self_convention)]
 pub trait HeaderConverter: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// When the value is of a type that this converter does not write.

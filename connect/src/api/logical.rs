@@ -104,9 +104,7 @@ pub fn decimal_from_str(text: &str, scale: i32) -> Option<Vec<u8>> {
     if missing.abs() > MAX_SCALE {
         return None;
     }
-    for _ in 0..missing.max(0) {
-        digits.push(b'0');
-    }
+    digits.extend(std::iter::repeat_n(b'0', usize::try_from(missing).unwrap_or(0)));
     for _ in 0..(-missing).max(0) {
         if digits.pop().is_some_and(|digit| digit != b'0') {
             return None;

@@ -35,7 +35,7 @@ fn write(out: &mut String, value: &Value) {
         Value::Bytes(bytes) => write!(out, "{}", String::from_utf8_lossy(bytes)),
         Value::Array(items) => {
             out.push('[');
-            separated(out, items, ", ", |out, item| write_item(out, item));
+            separated(out, items, ", ", write_item);
             out.push(']');
             Ok(())
         }

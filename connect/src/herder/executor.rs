@@ -150,17 +150,17 @@ impl Executor {
 
     fn forget_ended(&mut self, event: &Event) {
         match event {
-            Event::TaskFailed { id, epoch, .. } | Event::TaskStopped { id, epoch } => {
-                if self.tasks.get(id).is_some_and(|handle| handle.epoch == *epoch) {
-                    self.tasks.remove(id);
-                    self.progress.lock().remove(id);
-                }
+            Event::TaskFailed { id, epoch, .. } | Event::TaskStopped { id, epoch }
+                if self.tasks.get(id).is_some_and(|handle| handle.epoch == *epoch) =>
+            {
+                self.tasks.remove(id);
+                self.progress.lock().remove(id);
             }
             Event::ConnectorFailed { name, epoch, .. }
-            | Event::ConnectorStopped { name, epoch } => {
-                if self.connectors.get(name).is_some_and(|handle| handle.epoch == *epoch) {
-                    self.connectors.remove(name);
-                }
+            | Event::ConnectorStopped { name, epoch }
+                if self.connectors.get(name).is_some_and(|handle| handle.epoch == *epoch) =>
+            {
+                self.connectors.remove(name);
             }
             _ => {}
         }

@@ -217,11 +217,13 @@ impl Machine {
 
     /// The statuses of a connector's tasks, in order.
     pub fn task_statuses(&self, name: &str) -> Vec<(&TaskId, &Status)> {
-        let of_connector = |(key, status)| match key {
-            &StatusKey::Task(ref id) if id.connector == name => Some((id, status)),
-            _ => None,
-        };
-        self.reported.iter().filter_map(of_connector).collect()
+        self.reported
+            .iter()
+            .filter_map(|(key, status)| match key {
+                StatusKey::Task(id) if id.connector == name => Some((id, status)),
+                _ => None,
+            })
+            .collect()
     }
 
     /// What a task waits for.
@@ -317,10 +319,8 @@ impl Machine {
                     self.restarting.remove(&StatusKey::Task(id));
                 }
             }
-            Event::TaskStopped { id, epoch } => {
-                if self.task_run(&id, epoch).is_some() {
-                    self.tasks.remove(&id);
-                }
+            Event::TaskStopped { id, epoch } if self.task_run(&id, epoch).is_some() => {
+                self.tasks.remove(&id);
             }
             Event::TaskNote { id, epoch, note } => {
                 if let Some(run) = self.task_run(&id, epoch) {

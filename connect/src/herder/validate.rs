@@ -5,6 +5,7 @@ use crate::config::connector::{CONNECTOR_CLASS, DLQ_TOPIC, TOPICS, sink_def, sou
 use crate::config::{Config, ConfigDef, ConfigInfos, ConfigProblem, Parsed, WorkerSettings};
 use crate::plugins::{PluginKind, Plugins};
 use crate::runtime::converters::Converters;
+use crate::runtime::overrides;
 
 /// All keys of a connector: those that every connector of its kind has, and its own.
 pub fn full_def(kind: PluginKind, connector: &dyn Connector) -> ConfigDef {
@@ -32,6 +33,9 @@ pub fn validate(plugins: &Plugins, settings: &WorkerSettings, config: &Config) -
         if let Err(converters) = Converters::make(plugins, settings, config) {
             problems.extend(converters);
         }
+        let worker = &settings.properties;
+        problems.extend(overrides::producer(worker, config).err().unwrap_or_default());
+        problems.extend(overrides::consumer(worker, config).err().unwrap_or_default());
         if connector.kind() == PluginKind::Sink {
             problems.extend(check_topics(parsed));
         }
@@ -153,6 +157,8 @@ mod tests {
             ("topics", "a,,b"),
             ("transforms", "cast"),
             ("file", ""),
+            ("consumer.override.max.poll.records", "many"),
+            ("producer.override.acks", "0"),
         ] {
             let problems = sink_with(&[(key, value)]);
             assert_eq!(problems.len(), 1, "{problems:?}");

@@ -9,6 +9,7 @@ pub mod committer;
 pub mod conversion;
 pub mod converters;
 pub mod dead_letters;
+pub mod overrides;
 pub mod progress;
 pub mod reporter;
 pub mod sink_task;

@@ -7,10 +7,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use client::{
-    AutoOffsetReset, Client, Consumer, ConsumerConfig, ConsumerRecord, RebalanceEvent,
-    TopicPartition,
-};
+use client::{Client, Consumer, ConsumerConfig, ConsumerRecord, RebalanceEvent, TopicPartition};
 use futures_util::future::BoxFuture;
 use protocol::Str;
 use tokio::sync::watch;
@@ -46,6 +43,7 @@ pub struct SinkRun {
     pub conversion: SinkConversion,
     pub errors: Arc<ErrorHandler>,
     pub client: Client,
+    pub consumer: ConsumerConfig,
     pub flush_interval: Duration,
     pub reporter: Reporter,
     pub paused: watch::Receiver<bool>,
@@ -113,12 +111,7 @@ impl SinkRun {
             errant: Arc::new(Errant { errors: Arc::clone(&self.errors), class }),
         };
         self.task.start(context, &self.config).await?;
-        let config = ConsumerConfig {
-            group_id: Some(group_id(&self.connector.name)),
-            auto_offset_reset: AutoOffsetReset::Earliest,
-            ..ConsumerConfig::default()
-        };
-        let consumer = Consumer::new(&self.client, config);
+        let consumer = Consumer::new(&self.client, self.consumer.clone());
         consumer
             .subscribe(self.topics.clone())
             .map_err(|e| ConnectError::fatal(format!("cannot subscribe: {e}")))?;

@@ -2,26 +2,27 @@
 
 use std::sync::Arc;
 
-use client::{Producer, ProducerConfig};
+use client::Producer;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::conversion::{Classes, SinkConversion, SourceConversion};
 use super::converters::Converters;
 use super::dead_letters::DeadLetters;
+use super::overrides;
 use super::progress::Progress;
 use super::reporter::Reporter;
-use super::sink_task::SinkRun;
+use super::sink_task::{SinkRun, group_id};
 use super::source_task::SourceRun;
 use super::tolerance::{ErrorHandler, ErrorPolicy};
 use super::topic_creation::TopicCreation;
 use crate::api::{
     ConnectError, ConnectorContext, SinkConnector, SourceConnector, SourceTaskContext,
 };
-use crate::config::Parsed;
 use crate::config::connector::{
     CONNECTOR_CLASS, DLQ_CONTEXT_HEADERS, DLQ_REPLICATION_FACTOR, DLQ_TOPIC, TOPICS,
 };
+use crate::config::{Config, ConfigProblem, Parsed};
 use crate::herder::connector_run::panic_message;
 use crate::herder::executor::{Message, Shared};
 use crate::herder::machine::{Epoch, Event, TaskSpec};
@@ -95,10 +96,7 @@ async fn run(shared: Arc<Shared>, start: TaskStart) -> Result<(), ConnectError> 
         return Err(ConnectError::fatal(problem.message));
     }
     let converters = Converters::make(&shared.plugins, &shared.settings, &start.spec.connector)
-        .map_err(|problems| {
-            let problem = problems.into_iter().next();
-            ConnectError::fatal(problem.map(|problem| problem.message).unwrap_or_default())
-        })?;
+        .map_err(first)?;
     match connector {
         AnyConnector::Source(source) => {
             run_source(&shared, start, source.as_ref(), &parsed, converters).await
@@ -119,9 +117,16 @@ fn classes(shared: &Shared, start: &TaskStart, task_class: &str) -> Classes {
     Classes::new(&start.spec.connector, worker, task_class)
 }
 
-fn producer(shared: &Shared) -> Producer {
-    // Idempotent, acks=all: the client's defaults, which are Kafka Connect's too.
-    Producer::new(&shared.client, ProducerConfig::default())
+/// The first problem as the reason why a task cannot start.
+fn first(problems: Vec<ConfigProblem>) -> ConnectError {
+    let problem = problems.into_iter().next();
+    ConnectError::fatal(problem.map(|problem| problem.message).unwrap_or_default())
+}
+
+/// Idempotent, acks=all: the client's defaults, which are Kafka Connect's too.
+fn producer(shared: &Shared, connector: &Config) -> Result<Producer, ConnectError> {
+    let config = overrides::producer(&shared.settings.properties, connector).map_err(first)?;
+    Ok(Producer::new(&shared.client, config))
 }
 
 async fn run_source(
@@ -151,7 +156,7 @@ async fn run_source(
         context,
         conversion: SourceConversion { converters, errors: Arc::clone(&errors), classes },
         errors,
-        producer: producer(shared),
+        producer: producer(shared, &start.spec.connector)?,
         topic_creation,
         offsets: shared.offsets.clone(),
         flush_interval: shared.settings.offset_flush_interval,
@@ -173,9 +178,12 @@ async fn run_sink(
     let errors = Arc::new(ErrorHandler {
         id: start.id.clone(),
         policy: ErrorPolicy::new(parsed),
-        dead_letters: dead_letters(shared, parsed).await?,
+        dead_letters: dead_letters(shared, parsed, &start.spec.connector).await?,
     });
     let classes = classes(shared, &start, sink.task_class());
+    let mut consumer =
+        overrides::consumer(&shared.settings.properties, &start.spec.connector).map_err(first)?;
+    consumer.group_id = Some(group_id(&start.id.connector));
     let run = SinkRun {
         task: sink.task(),
         config: Arc::clone(&start.spec.task),
@@ -184,6 +192,7 @@ async fn run_sink(
         conversion: SinkConversion { converters, errors: Arc::clone(&errors), classes },
         errors,
         client: shared.client.clone(),
+        consumer,
         flush_interval: shared.settings.offset_flush_interval,
         reporter: reporter(shared, &start),
         paused: start.paused,
@@ -196,6 +205,7 @@ async fn run_sink(
 async fn dead_letters(
     shared: &Shared,
     parsed: &Parsed,
+    connector: &Config,
 ) -> Result<Option<DeadLetters>, ConnectError> {
     let topic = parsed.text(DLQ_TOPIC).unwrap_or_default();
     if topic.is_empty() {
@@ -212,5 +222,5 @@ async fn dead_letters(
         .await
         .map_err(|e| ConnectError::fatal(format!("cannot use the dead letter topic: {e}")))?;
     let headers = parsed.is_true(DLQ_CONTEXT_HEADERS);
-    Ok(Some(DeadLetters::new(producer(shared), topic, headers)))
+    Ok(Some(DeadLetters::new(producer(shared, connector)?, topic, headers)))
 }

@@ -1,5 +1,6 @@
 //! A worker against a real broker, over real sockets and real files.
 
+mod crash;
 mod errors;
 mod offsets;
 mod pipeline;

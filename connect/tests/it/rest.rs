@@ -101,10 +101,10 @@ async fn secrets_are_stored_and_never_shown() {
     let mut platform = Platform::start().await;
     let config = json!({
         "connector.class": "FileStreamSource", "file": "a", "topic": "t",
-        "producer.override.sasl.jaas.config": "password=s3cret",
+        "admin.override.sasl.jaas.config": "password=s3cret",
     });
     let (_, info) = platform.put("/connectors/a/config", Some(config.clone())).await;
-    assert_eq!(info["config"]["producer.override.sasl.jaas.config"], "[hidden]");
+    assert_eq!(info["config"]["admin.override.sasl.jaas.config"], "[hidden]");
     platform.until_state("a", Some(0), "RUNNING").await;
     let (_, shown) = platform.get("/connectors/a/config").await;
     for path in

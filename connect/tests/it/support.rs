@@ -20,11 +20,19 @@ pub(crate) struct Platform {
     dir: TempDir,
     broker: BrokerHandle,
     worker: Option<WorkerHandle>,
+    /// Where a worker runs that is to be killed.
+    apart: Option<tokio::runtime::Runtime>,
     http: reqwest::Client,
 }
 
 impl Platform {
     pub(crate) async fn start() -> Platform {
+        let mut platform = Platform::without_worker().await;
+        platform.start_worker().await;
+        platform
+    }
+
+    pub(crate) async fn without_worker() -> Platform {
         // `RUST_LOG=connect=debug` shows what a test's worker does.
         let filter = tracing_subscriber::EnvFilter::from_default_env();
         let _ = tracing_subscriber::fmt().with_env_filter(filter).with_test_writer().try_init();
@@ -34,9 +42,8 @@ impl Platform {
             .with("group.initial.rebalance.delay.ms", "0")
             .with("offsets.topic.num.partitions", "4");
         let broker = Broker::start(config).await.unwrap();
-        let mut platform = Platform { dir, broker, worker: None, http: reqwest::Client::new() };
-        platform.start_worker().await;
-        platform
+        let http = reqwest::Client::new();
+        Platform { dir, broker, worker: None, apart: None, http }
     }
 
     pub(crate) fn bootstrap(&self) -> String {
@@ -47,7 +54,7 @@ impl Platform {
         self.dir.path().join("files").join(name)
     }
 
-    pub(crate) async fn start_worker(&mut self) {
+    fn worker_config(&self) -> WorkerConfig {
         let mut config = WorkerConfig::local(&self.bootstrap(), self.dir.path().join("files"));
         config.offset_partitions = 2;
         config.status_partitions = 1;
@@ -56,9 +63,34 @@ impl Platform {
             ("value.converter".to_owned(), "String".to_owned()),
             ("key.converter".to_owned(), "String".to_owned()),
         ]);
-        let worker = Worker::start(config).await.unwrap();
+        config
+    }
+
+    pub(crate) async fn start_worker(&mut self) {
+        let worker = Worker::start(self.worker_config()).await.unwrap();
         worker.herder().ready().await.unwrap();
         self.worker = Some(worker);
+    }
+
+    /// Starts a worker that [`Platform::kill_worker`] can kill.
+    pub(crate) async fn start_worker_apart(&mut self) {
+        let apart = tokio::runtime::Runtime::new().unwrap();
+        let config = self.worker_config();
+        let worker = apart.spawn(async move {
+            let worker = Worker::start(config).await.unwrap();
+            worker.herder().ready().await.unwrap();
+            worker
+        });
+        self.worker = Some(worker.await.unwrap());
+        self.apart = Some(apart);
+    }
+
+    /// Ends a worker where it stands: nothing of it runs on, commits or closes.
+    pub(crate) fn kill_worker(&mut self) {
+        let apart = self.apart.take().unwrap();
+        // On a thread of its own: a runtime must not wait inside another.
+        std::thread::spawn(move || apart.shutdown_timeout(PATIENCE)).join().unwrap();
+        self.worker = None;
     }
 
     pub(crate) async fn stop_worker(&mut self) {

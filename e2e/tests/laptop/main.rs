@@ -4,3 +4,4 @@ mod big_file;
 mod examples;
 mod killed;
 mod project;
+mod readme;
