@@ -111,6 +111,7 @@ impl StreamThread {
 
     fn session(&self) -> Result<(), SessionError> {
         let Workshop { runtime, admin, topology, application_id, board, stop, .. } = &self.workshop;
+        board.set_state(WorkerState::Created, Some("looking for the cluster".to_owned()));
         let plan = runtime.block_on(async {
             tokio::select! {
                 () = stop.cancelled() => Err(SessionError::Stopped),
@@ -285,8 +286,8 @@ impl StreamThread {
             }
         }
         let too_large = self.workshop.wait(session.sender.send(out))??;
-        for (output, error) in too_large {
-            tracing::error!(topic = %output.topic, error, "a result cannot be written and is left out");
+        for (topic, error) in too_large {
+            tracing::error!(%topic, error, "a result cannot be written and is left out");
         }
         self.handle_failures(session, failures)
     }
