@@ -23,8 +23,6 @@ pub struct Broker {
     pub(crate) config: BrokerConfig,
     /// Kafka's configs as they hold for this broker and its topics.
     pub(crate) configs: Arc<Configs>,
-    /// Where clients are told to connect to.
-    pub(crate) advertised: (Str, u16),
     pub(crate) cluster_id: Str,
     pub(crate) image: Arc<ImageCell>,
     pub(crate) partitions: Arc<Partitions>,

@@ -231,7 +231,6 @@ impl Parts {
             groups,
             config: self.config,
             configs: self.configs,
-            advertised: self.advertised,
             cluster_id: Str::from(identity.cluster_id),
             image,
             partitions,

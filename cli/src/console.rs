@@ -3,8 +3,9 @@
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// A terminal that does not say how wide it is.
+/// A terminal that does not say how large it is.
 const DEFAULT_COLUMNS: usize = 100;
+const DEFAULT_ROWS: usize = 24;
 
 /// Handle to the console; clones share it.
 #[derive(Debug, Clone)]
@@ -34,11 +35,6 @@ impl Console {
 
     /// A line that stays.
     pub(crate) fn line(&self, text: &str) {
-        self.write(text);
-    }
-
-    /// A log line; it is complete with its own decoration.
-    pub(crate) fn log(&self, text: &str) {
         self.write(text);
     }
 
@@ -85,21 +81,39 @@ impl Inner {
             out.push_str(&format!("\x1b[{}A\r\x1b[J", self.shown));
         }
         out.push_str(permanent);
-        let width = columns();
-        for line in &self.live {
+        let (width, height) = size();
+        let lines = fit(&self.live, height.saturating_sub(1));
+        for line in &lines {
             out.push_str(&clip(line, width));
             out.push_str("\x1b[0m\n");
         }
-        self.shown = self.live.len();
+        self.shown = lines.len();
         let _ = io::stderr().lock().write_all(out.as_bytes());
     }
 }
 
-fn columns() -> usize {
+/// Columns and rows of the terminal.
+fn size() -> (usize, usize) {
     let size = rustix::termios::tcgetwinsize(io::stderr()).ok();
-    size.map(|size| usize::from(size.ws_col))
-        .filter(|columns| *columns > 0)
-        .unwrap_or(DEFAULT_COLUMNS)
+    let known = |cells: Option<u16>, default| match cells {
+        Some(cells) if cells > 0 => usize::from(cells),
+        _ => default,
+    };
+    (
+        known(size.as_ref().map(|size| size.ws_col), DEFAULT_COLUMNS),
+        known(size.as_ref().map(|size| size.ws_row), DEFAULT_ROWS),
+    )
+}
+
+/// As many lines as `rows` can hold: what has scrolled off the screen cannot be erased any more.
+fn fit(lines: &[String], rows: usize) -> Vec<String> {
+    if lines.len() <= rows {
+        return lines.to_vec();
+    }
+    let shown = rows.saturating_sub(1);
+    let mut fitting = lines[..shown].to_vec();
+    fitting.push(format!("… and {} more", lines.len() - shown));
+    fitting
 }
 
 /// Cuts `line` to `width` visible characters: a line that wraps would break the count of lines to erase.
@@ -124,6 +138,13 @@ fn clip(line: &str, width: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_small_screen_shows_the_first_lines_and_how_many_more() {
+        let lines: Vec<String> = ["a", "b", "c"].map(str::to_owned).into();
+        assert_eq!(fit(&lines, 3), lines);
+        assert_eq!(fit(&lines, 2), ["a", "… and 2 more"]);
+    }
 
     #[test]
     fn clipping_counts_only_what_is_seen() {

@@ -2,6 +2,7 @@
 //! went, as in Kafka.
 
 use std::collections::BTreeMap;
+use std::io::IoSlice;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -17,7 +18,8 @@ const CLEAN_FILE: &str = ".kafka_cleanshutdown";
 const CLEAN_CONTENT: &[u8] = br#"{"version":0,"brokerEpoch":-1}"#;
 const RECOVERY_POINTS: &str = "recovery-point-offset-checkpoint";
 const START_OFFSETS: &str = "log-start-offset-checkpoint";
-const METADATA_FILE: &str = "partition.metadata";
+/// Says which topic a partition's folder belongs to.
+pub(crate) const METADATA_FILE: &str = "partition.metadata";
 const DELETE_SUFFIX: &str = "-delete";
 const STRAY_SUFFIX: &str = "-stray";
 
@@ -141,10 +143,13 @@ impl LogDir {
             state.recovery_point = known.recovery_points.get(&name).copied().unwrap_or(0);
             state.start_offset = known.start_offsets.get(&name).copied().unwrap_or(0);
         } else {
+            // Nothing is synced here: the cluster's metadata says that the partition exists, so an empty folder
+            // that a crash takes is made again. The first flush makes the names durable.
             self.disk.create_dir(&dir)?;
             let metadata = format!("version: 0\ntopic_id: {topic_id}");
-            self.disk.write_file_atomically(&dir.join(METADATA_FILE), metadata.as_bytes())?;
-            self.disk.sync_dir(&self.path)?;
+            let file = self.disk.open(&dir.join(METADATA_FILE), OpenMode::Create)?;
+            file.write_at(&mut [IoSlice::new(metadata.as_bytes())], 0)?;
+            state.is_new = true;
         }
         let (disk, budget) = (self.disk.clone(), self.budget.clone());
         Log::open(disk, &dir, config, state, budget, now_ms)

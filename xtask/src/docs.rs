@@ -18,6 +18,7 @@ use crate::workspace;
 pub(crate) fn run(check: bool) -> Result<()> {
     let folder = workspace::root().join("docs/reference");
     write_or_check(&folder.join("crds.md"), &crds_page(), check, "docs")?;
+    write_or_check(&folder.join("reasons.md"), &reasons_page(), check, "docs")?;
     let config = output(cargo().args([
         "run",
         "--quiet",
@@ -29,6 +30,19 @@ pub(crate) fn run(check: bool) -> Result<()> {
     ]))
     .context("failed to print the configuration reference")?;
     write_or_check(&folder.join("config.md"), &format!("{config}\n"), check, "docs")
+}
+
+fn reasons_page() -> String {
+    let mut page = String::from(
+        "# Reasons of conditions\n\nEvery object has the conditions `Ready`, `Reconciling` (the operator works or waits, and \
+         will get there by itself) and `Stalled` (somebody must change something). Their reasons are these and no \
+         others; the message beside a reason names what it is about.\n\n| Reason | Meaning |\n|---|---|\n",
+    );
+    for reason in ::crds::Reason::ALL {
+        // Writing to a String cannot fail.
+        let _ = writeln!(page, "| `{}` | {} |", reason.as_str(), reason.explanation());
+    }
+    page
 }
 
 fn crds_page() -> String {

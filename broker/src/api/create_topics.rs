@@ -101,7 +101,6 @@ fn configs(broker: &Broker, created: &CreatedTopic) -> Vec<CreatableTopicConfigs
                 read_only: def.update == Update::ReadOnly,
                 config_source,
                 is_sensitive: def.is_sensitive(),
-                ..Default::default()
             }
         })
         .collect()

@@ -27,7 +27,7 @@ fn framed(text: &[u8]) -> Vec<Segment> {
 
 impl Service for Script {
     fn call(self: &Arc<Self>, _peer: SocketAddr, frame: Bytes) -> Reply {
-        let waits = |frame: Bytes| -> ReplyFuture {
+        let waits = |frame: Bytes| -> reply::ReplyFuture {
             let gate = Arc::clone(&self.gate);
             Box::pin(async move {
                 gate.notified().await;

@@ -1,3 +1,4 @@
+use protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
 use protocol::messages::{
     ApiVersionsRequest, FetchRequest, ListOffsetsRequest, MetadataRequest, ProduceRequest,
     metadata_request::MetadataRequestTopic,
@@ -121,14 +122,9 @@ async fn every_version_of_list_offsets_finds_by_place_and_time() {
     conn.produce(TOPIC, batch(&["a", "b", "c"])).await;
     for version in ListOffsetsRequest::VERSIONS {
         for (timestamp, want) in [(-1, 3), (-2, 0), (1_001, 1), (0, 0), (9_999, -1)] {
-            let mut request = ListOffsetsRequest::default();
-            request.topics = vec![protocol::messages::list_offsets_request::ListOffsetsTopic {
-                name: TOPIC.into(),
-                partitions: vec![protocol::messages::list_offsets_request::ListOffsetsPartition {
-                    timestamp,
-                    ..Default::default()
-                }],
-            }];
+            let partition = ListOffsetsPartition { timestamp, ..Default::default() };
+            let topic = ListOffsetsTopic { name: TOPIC.into(), partitions: vec![partition] };
+            let request = ListOffsetsRequest { topics: vec![topic], ..Default::default() };
             let response = conn.call(version, &request).await;
             let partition = &response.topics[0].partitions[0];
             assert_eq!(

@@ -80,7 +80,6 @@ impl Conn {
         let configs = configs.iter().map(|(key, value)| CreatableTopicConfig {
             name: Str::copy(key),
             value: Some(Str::copy(value)),
-            ..Default::default()
         });
         let topic = CreatableTopic {
             name: Str::copy(name),

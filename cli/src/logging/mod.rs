@@ -54,6 +54,6 @@ impl Write for Line {
 
 impl Drop for Line {
     fn drop(&mut self) {
-        self.console.log(String::from_utf8_lossy(&self.text).trim_end());
+        self.console.line(String::from_utf8_lossy(&self.text).trim_end());
     }
 }

@@ -12,6 +12,8 @@ const GREEN: &str = "\x1b[32m";
 const YELLOW: &str = "\x1b[33m";
 const RED: &str = "\x1b[31m";
 const RESET: &str = "\x1b[0m";
+/// From so many objects on the table is sorted by state.
+const LONG_LIST: usize = 20;
 
 /// What was shown, so that only news is written.
 #[derive(Debug)]
@@ -135,7 +137,16 @@ fn table(statuses: &BTreeMap<ObjectKey, Status>) -> Vec<String> {
             "{colour}{mark}{RESET} {BOLD}{name:name_width$}{RESET}  {colour}{word:11}{RESET}  {DIM}{detail}{RESET}"
         )
     };
-    statuses.iter().map(row).collect()
+    // A screen may be too small for all: what needs attention must be on it.
+    let mut rows: Vec<_> = statuses.iter().collect();
+    if rows.len() > LONG_LIST {
+        rows.sort_by_key(|(_, status)| match status.state {
+            State::Stalled(_) => 0,
+            State::Reconciling => 1,
+            State::Ready => 2,
+        });
+    }
+    rows.into_iter().map(row).collect()
 }
 
 #[cfg(test)]

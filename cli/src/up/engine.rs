@@ -7,12 +7,11 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::action::Action;
-use super::actual::Actual;
 use super::apply::{ApplyError, apply};
 use super::desired::{Desired, kafka_name_of};
 use super::display::Display;
 use super::files::Files;
-use super::load::load;
+use super::load::{absolute, load};
 use super::memory::{Applied, Memory};
 use super::object::{Kind, ObjectKey, Place, Refusal};
 use super::plan::{Plan, plan};
@@ -22,6 +21,8 @@ use super::{observe, once};
 
 /// How often the files are looked at, and what runs while something is still to be done.
 const TICK: Duration = Duration::from_millis(300);
+/// Ticks between two looks at what runs while all is well; the files are looked at all the same.
+const REST_TICKS: u32 = 2;
 /// First pause before a change that failed is tried again; it doubles.
 const RETRY_FIRST: Duration = Duration::from_millis(500);
 const RETRY_MAX: Duration = Duration::from_secs(30);
@@ -63,6 +64,10 @@ pub(crate) struct Engine {
     pub(crate) memory: Memory,
     pub(crate) display: Display,
     failures: BTreeMap<ObjectKey, Failure>,
+    /// A change was made: what depends on it need not wait for the next tick.
+    hurry: bool,
+    /// Ticks without a look at what runs, because all was well at the last one.
+    rest: u32,
     /// `None` only while it is being restarted.
     platform: Option<Platform>,
     data_dir: PathBuf,
@@ -83,6 +88,8 @@ impl Engine {
             memory,
             display,
             failures: BTreeMap::new(),
+            hurry: false,
+            rest: 0,
             platform: Some(platform),
             data_dir,
         }
@@ -109,14 +116,21 @@ impl Engine {
                 () = stop.cancelled() => return Ok(End::Stopped),
                 pass = self.pass() => pass?,
             };
+            if std::mem::take(&mut self.hurry) {
+                ticker.reset_immediately();
+            }
             let Some(statuses) = pass else { continue };
             if !once {
+                let well = statuses.values().all(Status::is_ready);
+                self.rest = if well { REST_TICKS } else { 0 };
                 continue;
             }
             tokio::select! {
                 () = stop.cancelled() => return Ok(End::Stopped),
                 stalled = self.used_up(&statuses) => {
                     if let Some(stalled) = stalled {
+                        // The last word on the screen is about the end, not about the pass before it.
+                        self.pass().await?;
                         return Ok(End::UsedUp { stalled });
                     }
                 }
@@ -133,7 +147,11 @@ impl Engine {
 
     /// One round; the statuses when nothing is to be done any more.
     async fn pass(&mut self) -> Result<Option<BTreeMap<ObjectKey, Status>>, EngineError> {
-        self.reload();
+        let edited = self.reload();
+        if self.rest > 0 && !edited {
+            self.rest -= 1;
+            return Ok(None);
+        }
         let Some(platform) = &self.platform else { return Ok(None) };
         let actual = match observe::observe(platform, &self.desired).await {
             Ok(actual) => actual,
@@ -144,21 +162,23 @@ impl Engine {
         };
         let mut plan = plan(&self.desired, &actual, &self.memory, &platform.running);
         let waiting = self.act(&mut plan).await?;
-        self.remember(&plan, &actual)?;
+        self.remember(&plan)?;
         self.display.refuse(self.desired.anonymous.iter().map(ToString::to_string));
         self.display.update(&plan.statuses);
         Ok((!waiting).then_some(plan.statuses))
     }
 
-    fn reload(&mut self) {
+    /// True when the files say something else than before.
+    fn reload(&mut self) -> bool {
         if !self.files.refresh() {
-            return;
+            return false;
         }
         self.desired = Desired::resolve(load(self.files.contents()));
         self.failures.clear();
         for note in &self.desired.notes {
             self.display.note(note);
         }
+        true
     }
 
     /// Carries the plan out and puts failures into its statuses; true when a change is made or will be tried again.
@@ -177,6 +197,7 @@ impl Engine {
                 match self.carry_out(&action).await? {
                     Ok(()) => {
                         self.failures.remove(&key);
+                        self.hurry = true;
                         waiting = true;
                         continue;
                     }
@@ -265,7 +286,7 @@ impl Engine {
     }
 
     /// Keeps the memory in step with what is described.
-    fn remember(&mut self, plan: &Plan, _actual: &Actual) -> Result<(), EngineError> {
+    fn remember(&mut self, plan: &Plan) -> Result<(), EngineError> {
         let mut news = false;
         for key in &plan.gone {
             news |= self.memory.forget(key);
@@ -273,16 +294,15 @@ impl Engine {
         for (name, object) in &self.desired.topics {
             let delete = object.spec.deletion_policy == crds::DeletionPolicy::Delete;
             let delete_topic = delete.then(|| kafka_name_of(object).to_owned());
-            let applied = Applied { file: object.origin.file.to_path_buf(), delete_topic };
+            let applied = Applied { file: absolute(&object.origin.file), delete_topic };
             news |= self.memory.remember(ObjectKey::new(Kind::Topic, name.clone()), applied);
         }
         for (name, object) in &self.desired.connectors {
-            let applied = Applied { file: object.origin.file.to_path_buf(), delete_topic: None };
+            let applied = Applied { file: absolute(&object.origin.file), delete_topic: None };
             news |= self.memory.remember(ObjectKey::new(Kind::Connector, name.clone()), applied);
         }
         for (name, app) in &self.desired.apps {
-            let applied =
-                Applied { file: app.declared.origin.file.to_path_buf(), delete_topic: None };
+            let applied = Applied { file: absolute(&app.declared.origin.file), delete_topic: None };
             news |= self.memory.remember(ObjectKey::new(Kind::StreamsApp, name.clone()), applied);
         }
         if news {

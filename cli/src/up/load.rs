@@ -25,7 +25,7 @@ pub(crate) struct Loaded {
     pub(crate) apps: Vec<Declared<StreamsAppSpec>>,
     /// What cannot work; with the object's identity where the document tells that much.
     pub(crate) refused: Vec<(Option<ObjectKey>, Refusal)>,
-    /// Files of which a part could not be read at all: an object that was in one may still be wanted.
+    /// Files (absolute) of which a part could not be read at all: an object that was in one may still be wanted.
     pub(crate) broken: BTreeSet<PathBuf>,
     /// Objects that are somebody else's, one sentence each.
     pub(crate) notes: Vec<String>,
@@ -44,7 +44,7 @@ pub(crate) fn load(contents: &BTreeMap<PathBuf, Content>) -> Loaded {
                     None,
                     Refusal::new(place, format!("{error}; correct the file or the -f path")),
                 ));
-                loaded.broken.insert(path.clone());
+                loaded.broken.insert(absolute(path));
             }
         }
     }
@@ -59,7 +59,7 @@ impl Loaded {
                     let origin = Origin { file: Arc::clone(file), root: Arc::new(document.root) };
                     if let Err((key, refusal)) = self.add_document(origin) {
                         if key.is_none() {
-                            self.broken.insert(file.to_path_buf());
+                            self.broken.insert(absolute(file));
                         }
                         self.refused.push((key, refusal));
                     }
@@ -67,7 +67,7 @@ impl Loaded {
                 Err(error) => {
                     let place = Place { file: Arc::clone(file), at: error.at };
                     self.refused.push((None, Refusal::new(place, error.to_string())));
-                    self.broken.insert(file.to_path_buf());
+                    self.broken.insert(absolute(file));
                 }
             }
         }
@@ -191,6 +191,11 @@ fn read<S: DeserializeOwned>(kind: Kind, origin: &Origin) -> Result<S, Refusal> 
     })?;
     rules::check(kind, origin)?;
     Ok(object.spec)
+}
+
+/// The same path wherever the process is started, for what is remembered over a restart.
+pub(crate) fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf())
 }
 
 fn declared<S>(name: String, origin: Origin, spec: S) -> Declared<S> {

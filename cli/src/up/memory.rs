@@ -20,7 +20,7 @@ pub(crate) struct Memory {
 /// What must be known of an object once it is gone.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Applied {
-    /// The file that described it.
+    /// The file that described it, as an absolute path.
     pub(crate) file: PathBuf,
     /// A topic's name in Kafka, where the object asked for its deletion.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -16,6 +16,9 @@ use crate::connect_topics;
 const STOP_TIMEOUT: Duration = Duration::from_secs(15);
 /// The broker's id: there is only one.
 const NODE_ID: i32 = 0;
+/// Session of the sinks' consumers. A process that was killed leaves members behind that the next one must wait for:
+/// the shortest session that a broker allows makes the wait short.
+const SESSION_TIMEOUT_MS: u32 = 6_000;
 /// Longest wait for the Connect worker to have read its topics.
 const READY_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -168,6 +171,8 @@ async fn start_connect(
         ..connect::WorkerConfig::local(&bootstrap.to_string(), &site.files_dir)
     };
     connect_topics::take(&mut config).map_err(PlatformError::Connect)?;
+    let session = || SESSION_TIMEOUT_MS.to_string();
+    config.properties.entry("consumer.session.timeout.ms".to_owned()).or_insert_with(session);
     let started = connect::Worker::start(config).await;
     let worker = started.map_err(|error| PlatformError::Connect(error.to_string()))?;
     match tokio::time::timeout(READY_TIMEOUT, worker.herder().ready()).await {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::actual::{Actual, ActualConnector, ActualTopic};
 use super::desired::Desired;
 use super::files::Content;
-use super::load::load;
+use super::load::{absolute, load};
 use super::memory::{Applied, Memory};
 use super::object::{Kind, ObjectKey};
 use super::plan::{Plan, Running, plan};
@@ -164,7 +164,7 @@ fn what_is_not_yaml_is_refused_and_the_rest_of_the_file_goes_on() {
     let refusal = desired.anonymous[0].to_string();
     assert!(refusal.starts_with("pipeline.yaml:"), "{refusal}");
     assert!(refusal.contains("this is not valid YAML: "), "{refusal}");
-    assert!(desired.broken.contains(&PathBuf::from("pipeline.yaml")));
+    assert!(desired.broken.contains(&absolute("pipeline.yaml".as_ref())));
 }
 
 #[test]
@@ -380,8 +380,10 @@ fn only_what_a_file_described_is_removed() {
     let mut memory = Memory::default();
     let remember =
         |memory: &mut Memory, kind, name: &str, file: &str, delete_topic: Option<&str>| {
-            let applied =
-                Applied { file: file.into(), delete_topic: delete_topic.map(str::to_owned) };
+            let applied = Applied {
+                file: absolute(file.as_ref()),
+                delete_topic: delete_topic.map(str::to_owned),
+            };
             memory.remember(ObjectKey::new(kind, name), applied);
         };
     remember(&mut memory, Kind::Connector, "ours", "pipeline.yaml", None);
@@ -408,7 +410,7 @@ fn a_wrong_edit_leaves_what_runs_alone() {
     let mut memory = Memory::default();
     memory.remember(
         ObjectKey::new(Kind::Connector, "write"),
-        Applied { file: "pipeline.yaml".into(), delete_topic: None },
+        Applied { file: absolute("pipeline.yaml".as_ref()), delete_topic: None },
     );
     let actual = Actual {
         connectors: [("write".into(), ActualConnector::default())].into(),
@@ -433,4 +435,53 @@ fn new_broker_settings_restart_the_platform() {
         Running { broker: [("num.partitions".into(), "3".into())].into(), ..Running::default() };
     let plan = plan(&desired(&text), &Actual::default(), &Memory::default(), &running);
     assert!(plan.actions.is_empty());
+}
+
+fn app(topic: &str, condition: &str) -> String {
+    format!(
+        "{HEAD}kind: StreamsApp\nmetadata: {{name: words}}\nspec:\n  clusterRef: {{name: demo}}\n  sources:\n  - {{name: lines, topic: {topic}, key: string, value: string}}\n  pipelines:\n  - name: only\n    from: lines\n    steps:\n    - name: some\n      filter:\n        where: {condition}\n    to: {{topic: out}}\n---\n"
+    )
+}
+
+#[test]
+fn apps_are_checked_down_to_their_expressions() {
+    let actual = Actual {
+        topics: [("lines".into(), actual_topic(1)), ("out".into(), actual_topic(1))].into(),
+        ..Actual::default()
+    };
+    assert_eq!(actions(&planned(&app("lines", "value != ''"), &actual)), ["start app words"]);
+    let cases = [
+        (app("lines", "valeu != ''"), 14, "valeu"),
+        (app("lines", "value + 1"), 14, "+"),
+        (app("lines", "\"value !=\""), 14, ""),
+        (app("lines", "|\n          value != '' &&\n          valeu == ''"), 16, "valeu"),
+        (app("lines", "value"), 14, "a condition is needed"),
+        (app("lins", "value != ''"), 7, "topic 'lins' does not exist; did you mean 'lines'?"),
+        (app("lines", "value != ''").replace("from: lines", "from: lins"), 10, "lins"),
+        (app("lines", "value != ''").replace("value: string", "value: text"), 7, "'text'"),
+        (app("lines", "value != ''").replace("filter", "filtre"), 13, "did you mean 'filter'?"),
+        (
+            app("lines", "value != ''").replace("topic: out", "topic: oout"),
+            15,
+            "did you mean 'out'?",
+        ),
+    ];
+    for (text, line, word) in cases {
+        let found = refusals(&text, &actual);
+        assert_eq!(found.len(), 1, "{text}{found:?}");
+        let begin = format!("pipeline.yaml:{line}: ");
+        assert!(found[0].starts_with(&begin) && found[0].contains(word), "{text}{found:?}");
+    }
+}
+
+#[test]
+fn an_app_waits_for_topics_that_are_described() {
+    let text = format!("{}{}{}", topic("lines", ""), topic("out", ""), app("lines", "value != ''"));
+    let waiting = planned(&text, &Actual::default());
+    let status = &waiting.statuses[&ObjectKey::new(Kind::StreamsApp, "words")];
+    assert_eq!(status.detail, "waiting for Topic/lines");
+    assert_eq!(
+        actions(&waiting),
+        ["create topic lines with 1 partition", "create topic out with 1 partition"]
+    );
 }

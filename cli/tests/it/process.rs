@@ -15,13 +15,6 @@ pub(crate) struct Up {
     said: Arc<(Mutex<Vec<String>>, Condvar)>,
 }
 
-/// Where a running platform listens.
-#[derive(Debug, Clone)]
-pub(crate) struct Addresses {
-    pub(crate) kafka: String,
-    pub(crate) connect: String,
-}
-
 impl Up {
     /// `vltava up` on free ports with these arguments.
     pub(crate) fn start<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>) -> Self {
@@ -78,13 +71,10 @@ impl Up {
         self.said.0.lock().expect("no panic while locked").join("\n")
     }
 
-    pub(crate) fn addresses(&self) -> Addresses {
+    /// Where the broker of the platform listens.
+    pub(crate) fn kafka(&self) -> String {
         let line = self.wait_for("Kafka ");
-        let after = |word: &str| {
-            let rest = line.split(word).nth(1).unwrap_or_default();
-            rest.split_whitespace().next().unwrap_or_default().to_owned()
-        };
-        Addresses { kafka: after("Kafka "), connect: after("Connect ") }
+        line.split_whitespace().nth(1).expect("an address").to_owned()
     }
 
     pub(crate) fn signal(&self, signal: rustix::process::Signal) {

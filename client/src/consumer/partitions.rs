@@ -274,3 +274,7 @@ pub(super) fn push_limited<T>(queue: &mut VecDeque<T>, item: T) {
     }
     queue.push_back(item);
 }
+
+#[cfg(test)]
+#[path = "partitions_tests.rs"]
+mod tests;

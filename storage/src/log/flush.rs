@@ -3,7 +3,8 @@ use std::sync::Arc;
 
 use super::segment::Segment;
 use super::{Log, OffsetPosition};
-use crate::{Disk, DiskError};
+use crate::log_dir::METADATA_FILE;
+use crate::{Disk, DiskError, DiskFailure, OpenMode};
 
 /// What must be synced so that everything up to `end` is durable. Run it without the log's lock.
 #[derive(Debug)]
@@ -13,6 +14,7 @@ pub struct FlushPlan {
     closed: Vec<Arc<Segment>>,
     active: Option<Arc<Segment>>,
     names: bool,
+    folder: bool,
     /// New content of the leader epoch checkpoint.
     epochs: Option<(PathBuf, String)>,
     end: OffsetPosition,
@@ -47,6 +49,14 @@ impl FlushPlan {
         if self.names {
             self.disk.sync_dir(&self.dir)?;
         }
+        if let Some(parent) = self.dir.parent().filter(|_| self.folder) {
+            match self.disk.open(&self.dir.join(METADATA_FILE), OpenMode::Read) {
+                Ok(metadata) => metadata.sync()?,
+                Err(error) if error.failure == DiskFailure::NotFound => {}
+                Err(error) => return Err(error),
+            }
+            self.disk.sync_dir(parent)?;
+        }
         Ok(())
     }
 }
@@ -62,6 +72,7 @@ impl Log {
             closed: self.unsynced.clone(),
             active: dirty.then(|| self.active().clone()),
             names: self.names_unsynced,
+            folder: self.folder_unsynced,
             epochs: self.epochs.take_dirty(&self.dir),
             end,
         }
@@ -74,6 +85,7 @@ impl Log {
         if plan.names && plan.end.segment_base == self.active().base_offset() {
             self.names_unsynced = false;
         }
+        self.folder_unsynced &= !plan.folder;
         // A truncation may have come between.
         self.recovery_point = self.recovery_point.max(plan.end.offset).min(self.end_offset);
     }

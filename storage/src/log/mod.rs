@@ -84,6 +84,8 @@ pub struct Log {
     unsynced: Vec<Arc<Segment>>,
     /// A segment file was made and its name is not durable yet.
     names_unsynced: bool,
+    /// The folder's own name is not durable yet.
+    folder_unsynced: bool,
     /// Wall clock when the active segment was made, ms since 1970.
     active_since_ms: i64,
     hot: HotTail,

@@ -21,6 +21,8 @@ pub struct OpenState {
     pub start_offset: i64,
     /// The last shutdown was clean: nothing needs to be scanned.
     pub clean: bool,
+    /// The folder has just been made: its own name becomes durable with the first flush.
+    pub is_new: bool,
 }
 
 /// What opening a log found and did.
@@ -75,6 +77,7 @@ impl Log {
             recovery_point: state.recovery_point.min(end_offset),
             unsynced,
             names_unsynced: true,
+            folder_unsynced: state.is_new,
             active_since_ms: now_ms,
             hot: HotTail::new(budget),
             producers: Producers::default(),

@@ -84,7 +84,7 @@ fn a_clean_stop_needs_no_scan_and_an_unclean_one_scans_the_tail_only() {
     log.close().unwrap();
     drop(log);
 
-    let state = OpenState { recovery_point: 110, start_offset: 0, clean: true };
+    let state = OpenState { recovery_point: 110, clean: true, ..OpenState::default() };
     let (log, report) = try_open(dir.path(), small(), state).unwrap();
     assert_eq!((report.scanned_bytes, report.indexes_rebuilt), (0, 0));
     assert_eq!(offsets(&read_all(&log, 0, 700)), (0..110).collect::<Vec<_>>());
@@ -159,7 +159,7 @@ fn broken_indexes_are_rebuilt() {
                 fs::write(path, garbage).unwrap();
             }
         }
-        let state = OpenState { recovery_point: 60, start_offset: 0, clean: true };
+        let state = OpenState { recovery_point: 60, clean: true, ..OpenState::default() };
         let (log, _) = try_open(dir.path(), small(), state).unwrap();
         for start in 0..60 {
             assert_eq!(offsets(&read_all(&log, start, 300)), (start..60).collect::<Vec<_>>());
@@ -280,7 +280,7 @@ fn producer_state_survives_a_restart_of_any_kind() {
         }
         let recovery_point = log.recovery_point();
         drop(log);
-        let state = OpenState { recovery_point, start_offset: 0, clean };
+        let state = OpenState { recovery_point, clean, ..OpenState::default() };
         let (log, _) = try_open(dir.path(), small(), state).unwrap();
         let check = |sequence| log.producers().check(produce(sequence).header());
         assert_eq!(check(39), Ok(SequenceCheck::Duplicate { base_offset: 39, timestamp: 1 }));

@@ -342,7 +342,7 @@ fn run(seed: u64) -> (u32, u64) {
 #[test]
 fn counts_are_exact_whenever_the_process_dies() {
     let (mut crashes, mut duplicates) = (0, 0);
-    let seeds = std::env::var("SEEDS").map_or(300, |s| s.parse().unwrap());
+    let seeds = std::env::var("VLTAVA_SEEDS").map_or(300, |s| s.parse().unwrap());
     for seed in 0..seeds {
         let (c, d) = run(seed);
         crashes += c;

@@ -47,7 +47,7 @@ impl Cluster {
     pub(crate) async fn produce(&self, records: Vec<ProducerRecord>) {
         let producer = Producer::new(&self.client, ProducerConfig::default());
         for record in records {
-            let _ = producer.send(record).await.unwrap();
+            drop(producer.send(record).await.unwrap());
         }
         producer.close().await.unwrap();
     }
@@ -127,7 +127,7 @@ impl Cluster {
 
     pub(crate) async fn shutdown(self) {
         drop(self.client);
-        self.broker.shutdown().await;
+        self.broker.shutdown().await.unwrap();
     }
 }
 

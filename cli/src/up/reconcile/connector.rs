@@ -159,7 +159,7 @@ fn differs(found: &ActualConnector, wanted: ConnectorState) -> bool {
 fn status(connector: &Declared<ConnectorSpec>, found: &ActualConnector) -> Status {
     if let Some(failure) = &found.failure {
         let message = format!(
-            "{failure}; correct the configuration, or restart the connector once the cause is gone"
+            "{failure}; correct the configuration, or restart it through Connect's REST API once the cause is gone"
         );
         return Status::stalled(connector.refuse(&[], message));
     }

@@ -158,7 +158,7 @@ pub(crate) fn plan(app: &DesiredApp, desired: &Desired, actual: &Actual) -> Step
         AppState::Running => Status::ready(format!("{tasks}, {} to read", grouped(found.lag))),
         AppState::Failed(why) => {
             let message = format!(
-                "the app stopped: {why}; correct it, or save the file again to start it anew"
+                "the app stopped: {why}; correct it, or start vltava up again once the cause is gone"
             );
             Status::stalled(app.declared.refuse(&[], message))
         }
