@@ -13,7 +13,7 @@ FROM ${BUILD_IMAGE} AS compiled
 WORKDIR /src
 COPY . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/src/target \
-    cargo build --locked --profile dist --package vltava && cp target/dist/vltava /vltava
+    cargo build --locked --release --package vltava && strip --strip-debug -o /vltava target/release/vltava
 
 FROM scratch AS prebuilt
 COPY vltava /vltava

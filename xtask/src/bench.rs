@@ -32,11 +32,11 @@ pub(crate) struct Args {
 pub(crate) fn run_bench(args: &Args) -> Result<()> {
     let kafka = peers::kafka::install()?;
     let vltava = dist::binary()?;
-    run(cargo().args(["build", "--locked", "--profile", "dist", "--package", "bench"]))?;
+    run(cargo().args(["build", "--locked", "--release", "--package", "bench"]))?;
     if args.runs == 0 {
         bail!("--runs 0 measures nothing");
     }
-    let mut bench = command(workspace::target_dir().join("dist/bench"));
+    let mut bench = command(workspace::target_dir().join("release/bench"));
     bench
         .arg("--kafka-lib")
         .arg(kafka.jars())
