@@ -266,6 +266,7 @@ impl StreamThread {
         }
         for (id, offset) in starts {
             session.consumer.seek(&id, offset)?;
+            self.workshop.board.set_position(&id.topic, id.partition, offset);
         }
         Ok(())
     }

@@ -32,6 +32,15 @@ async fn counts_go_on_after_a_restart() {
     assert_eq!(worker.status().restored, 0, "the local state was whole");
     worker.shutdown().await;
 
+    // Nothing new: what was read before is not taken for unread.
+    let worker = cluster.worker("app", &topology, dir.path()).await;
+    let known = |s: &streams::WorkerStatus| {
+        let mut inputs = s.tasks.iter().flat_map(|task| &task.inputs);
+        s.tasks.len() == 4 && inputs.all(|input| input.end >= 0 && input.position == input.end)
+    };
+    assert_eq!(wait_for(&worker, known).await.lag, 0);
+    worker.shutdown().await;
+
     // A lost volume: everything comes out of the changelog, and nothing is counted again.
     let other = tempfile::tempdir().unwrap();
     cluster.produce_lines(&["streams"]).await;
