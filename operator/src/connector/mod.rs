@@ -82,13 +82,13 @@ async fn delete(object: &Connector, ctx: &Context) -> Result<Outcome<ConnectorSt
         return Ok(Outcome::Gone);
     }
     let found = dereference::dereference(object, ctx).await?;
-    if let Some(connect) = found.connect.filter(|c| !c.deleting) {
-        if let Err(failure) = ctx.connect.delete(&connect.url, &object.name_any()).await {
-            let text = format!("the connector could not be deleted from its workers: {failure}");
-            let status = object.status.clone().unwrap_or_default();
-            let verdict = Verdict::working(Reason::Deleting, text);
-            return Ok(Outcome::Found { verdict, status, again: Some(POLL) });
-        }
+    if let Some(connect) = found.connect.filter(|c| !c.deleting)
+        && let Err(failure) = ctx.connect.delete(&connect.url, &object.name_any()).await
+    {
+        let text = format!("the connector could not be deleted from its workers: {failure}");
+        let status = object.status.clone().unwrap_or_default();
+        let verdict = Verdict::working(Reason::Deleting, text);
+        return Ok(Outcome::Found { verdict, status, again: Some(POLL) });
     }
     finalizer::set(&ctx.client, object, false).await?;
     Ok(Outcome::Gone)
