@@ -7,7 +7,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
-use protocol::ApiKey;
+use protocol::{ApiKey, ErrorCode};
 
 /// Highest API key whose requests are counted on their own.
 const MAX_API_KEY: i16 = 127;
@@ -15,6 +15,13 @@ const MAX_API_KEY: i16 = 127;
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ApiLabels {
     api: &'static str,
+}
+
+/// Bounded: few APIs answer by partition, and Kafka has some 130 codes.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ErrorLabels {
+    api: &'static str,
+    code: &'static str,
 }
 
 /// The broker's metrics.
@@ -32,6 +39,9 @@ pub(crate) struct Metrics {
     /// Records appended by clients.
     pub(crate) records_in: Counter<u64, AtomicU64>,
     pub(crate) partitions: Gauge<i64, AtomicI64>,
+    /// Partitions whose log could not be opened.
+    pub(crate) offline_partitions: Gauge<i64, AtomicI64>,
+    partition_errors: Family<ErrorLabels, Counter>,
 }
 
 impl Metrics {
@@ -58,6 +68,18 @@ impl Metrics {
         registry.register("records_in", "Records appended", records_in.clone());
         let partitions = Gauge::default();
         registry.register("partitions", "Partition replicas on this broker", partitions.clone());
+        let offline_partitions = Gauge::default();
+        registry.register(
+            "offline_partitions",
+            "Partition replicas on this broker whose log could not be opened",
+            offline_partitions.clone(),
+        );
+        let partition_errors = Family::default();
+        registry.register(
+            "partition_errors",
+            "Error codes answered for partitions of Produce and Fetch requests",
+            partition_errors.clone(),
+        );
         Self {
             registry,
             requests,
@@ -67,7 +89,15 @@ impl Metrics {
             bytes_out,
             records_in,
             partitions,
+            offline_partitions,
+            partition_errors,
         }
+    }
+
+    /// Counts an error code that is answered for a partition.
+    pub(crate) fn partition_error(&self, key: ApiKey, code: ErrorCode) {
+        let labels = ErrorLabels { api: key.name(), code: code.name() };
+        self.partition_errors.get_or_create(&labels).inc();
     }
 
     /// Counts a request.
@@ -89,6 +119,15 @@ impl Metrics {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_error_is_counted_under_its_api_and_code() {
+        let metrics = Metrics::new();
+        metrics.partition_error(ApiKey::Produce, ErrorCode::CORRUPT_MESSAGE);
+        let text = metrics.encode().expect("encodes");
+        let line = "partition_errors_total{api=\"Produce\",code=\"CORRUPT_MESSAGE\"} 1";
+        assert!(text.contains(line), "{text}");
+    }
 
     #[test]
     fn a_request_is_counted_under_its_api() {

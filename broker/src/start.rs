@@ -172,7 +172,13 @@ impl BrokerHandle {
             tracing::warn!("some connections did not end in time");
         }
         let broker = self.broker;
-        let closed = tokio::task::spawn_blocking(move || broker.partitions.close()).await;
+        let closed = tokio::task::spawn_blocking(move || {
+            let closed = broker.partitions.close();
+            // A connection that would not end may hold the broker for longer than its folder.
+            broker.partitions.release_folder();
+            closed
+        })
+        .await;
         closed.unwrap_or(Ok(()))
     }
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use client::{Client, ClientConfig, Producer, ProducerConfig};
+use client::{Client, ClientConfig, Producer};
 use parking_lot::Mutex;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
@@ -24,6 +24,7 @@ use crate::kafka::topic_log::Reader;
 use crate::kafka::{LogRecord, OffsetStore, StoreError, TopicLog, TopicSpec};
 use crate::plugins::Plugins;
 use crate::rest;
+use crate::runtime::overrides;
 
 /// How a worker is started.
 #[derive(Clone, Debug)]
@@ -206,7 +207,7 @@ struct Life {
 impl Life {
     async fn run(self, stop: CancellationToken) {
         let client = Client::new(self.client_config.clone());
-        let producer = Producer::new(&client, ProducerConfig::default());
+        let producer = Producer::new(&client, overrides::patient_producer());
         if let Some((events, executor)) = self.start(&client, &producer, &stop).await {
             stop.cancelled().await;
             // It has ended already only when it has failed.

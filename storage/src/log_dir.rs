@@ -57,7 +57,7 @@ pub struct LogDir {
     known: Mutex<Known>,
     /// Serialises writers of the checkpoint files.
     writing: Mutex<()>,
-    _lock: Arc<dyn DiskFile>,
+    lock: Arc<dyn DiskFile>,
 }
 
 impl LogDir {
@@ -88,7 +88,7 @@ impl LogDir {
             clean,
             known: Mutex::new(known),
             writing: Mutex::new(()),
-            _lock: lock,
+            lock,
         })
     }
 
@@ -226,6 +226,15 @@ impl LogDir {
     /// When the file cannot be written.
     pub fn mark_clean(&self) -> Result<(), DiskError> {
         self.disk.write_file_atomically(&self.path.join(CLEAN_FILE), CLEAN_CONTENT)
+    }
+
+    /// Lets another process, or another broker of this one, take the directory. Nothing may be written to it afterwards.
+    pub fn release(&self) {
+        if let Some(raw) = self.lock.raw()
+            && let Err(error) = rustix::fs::flock(&*raw, rustix::fs::FlockOperation::Unlock)
+        {
+            tracing::warn!(%error, "failed to unlock {}", self.path.display());
+        }
     }
 
     fn folder(&self, topic: &str, partition: i32) -> PathBuf {

@@ -176,6 +176,9 @@ impl Fetch {
     }
 
     fn answer(&self, partition_index: i32, read: PartitionRead) -> PartitionData {
+        if read.error != ErrorCode::NONE {
+            self.broker.metrics.partition_error(ApiKey::Fetch, read.error);
+        }
         let mut data = PartitionData {
             partition_index,
             error_code: read.error.0,

@@ -147,6 +147,7 @@ impl Append<'_> {
             }
             Err(refusal) => {
                 self.failed.get_or_insert(refusal.code);
+                self.broker.metrics.partition_error(ApiKey::Produce, refusal.code);
                 let record_error = |(batch_index, reason): (i32, &'static str)| {
                     let batch_index_error_message = Some(Str::from(reason));
                     BatchIndexAndErrorMessage { batch_index, batch_index_error_message }

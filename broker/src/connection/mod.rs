@@ -79,9 +79,18 @@ pub(crate) async fn serve<S: Service>(
     let mut idle_check = tokio::time::interval(IDLE_CHECK_INTERVAL);
     idle_check.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut ended_by_client = false;
+    let mut stopping = false;
 
     loop {
-        if let Err(reason) = handle_frames(&mut frames, &mut pending, service, peer).await {
+        if stopping && output.is_empty() && !pending.iter().any(Pending::is_waiting) {
+            return CloseReason::Shutdown;
+        }
+        let handled = if stopping {
+            Ok(())
+        } else {
+            handle_frames(&mut frames, &mut pending, service, peer).await
+        };
+        if let Err(reason) = handled {
             // What was answered before the bad frame still belongs to the client.
             drain_ready(&mut pending, &mut output);
             output.write(&stream).ok();
@@ -95,7 +104,8 @@ pub(crate) async fn serve<S: Service>(
             return CloseReason::ByClient;
         }
 
-        let may_read = !ended_by_client && frames.buffered() < read_limit(&pending, &frames);
+        let may_read =
+            !ended_by_client && !stopping && frames.buffered() < read_limit(&pending, &frames);
         let (mut read_half, write_half) = stream.split();
         tokio::select! {
             biased;
@@ -122,10 +132,12 @@ pub(crate) async fn serve<S: Service>(
                     return CloseReason::Idle;
                 }
             }
-            () = shutdown.cancelled() => return CloseReason::Shutdown,
+            // What was appended is acknowledged before the end: a producer that is left without an answer must ask
+            // again, and a restarted broker remembers only its last batch. Long polls are cut short.
+            () = shutdown.cancelled(), if !stopping => stopping = true,
         }
         // A client that has gone will never take what a long poll might still bring.
-        if ended_by_client && pending.iter().all(Pending::is_exclusive) {
+        if ended_by_client && output.is_empty() && pending.iter().all(Pending::is_exclusive) {
             return CloseReason::ByClient;
         }
     }

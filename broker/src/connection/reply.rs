@@ -52,6 +52,11 @@ pub(super) enum Pending {
 }
 
 impl Pending {
+    /// True for a produce that waits for its commit.
+    pub(super) fn is_waiting(&self) -> bool {
+        matches!(self, Self::Waiting(_))
+    }
+
     pub(super) fn is_exclusive(&self) -> bool {
         matches!(self, Self::Exclusive(_))
     }

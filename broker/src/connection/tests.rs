@@ -131,3 +131,30 @@ async fn a_client_that_leaves_during_a_long_poll_is_noticed() {
     drop(client);
     assert!(matches!(server.await.expect("task"), CloseReason::ByClient | CloseReason::Io(_)));
 }
+
+#[tokio::test]
+async fn a_stop_answers_what_waits_for_the_disk_and_cuts_long_polls_short() {
+    let script = Script::default();
+    let gate = Arc::clone(&script.gate);
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("bind");
+    let mut client =
+        TcpStream::connect(listener.local_addr().expect("addr")).await.expect("connect");
+    let (stream, peer) = listener.accept().await.expect("accept");
+    let limits = Limits { max_frame_bytes: 1024, max_idle: Duration::from_secs(600) };
+    let shutdown = CancellationToken::new();
+    let stop = shutdown.clone();
+    let server =
+        tokio::spawn(async move { serve(stream, peer, &Arc::new(script), limits, &stop).await });
+    send(&mut client, b"later").await;
+    send(&mut client, b"now").await;
+    send(&mut client, b"x waits for ever").await;
+    // All three have been handled when the reply behind the first one is ready; nothing shows that from outside but
+    // time, so the gate is opened only after the stop.
+    tokio::task::yield_now().await;
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    shutdown.cancel();
+    gate.notify_one();
+    assert_eq!(receive(&mut client).await, b"later");
+    assert_eq!(receive(&mut client).await, b"now");
+    assert!(matches!(server.await.expect("task"), CloseReason::Shutdown));
+}

@@ -68,6 +68,11 @@ impl Partitions {
         Ok(())
     }
 
+    /// After [`Partitions::close`]: another broker may take the folder.
+    pub(crate) fn release_folder(&self) {
+        self.log_dir.release();
+    }
+
     /// Closes all logs and notes that this was done, so that the next start needs no scan.
     ///
     /// # Errors

@@ -158,6 +158,7 @@ impl Partitions {
             self.delete(topic);
         }
         self.metrics.partitions.set(next.online().count() as i64);
+        self.metrics.offline_partitions.set(next.offline() as i64);
         *self.view.write() = Arc::new(next);
         *applied = Arc::clone(image);
     }
@@ -265,6 +266,11 @@ impl Partitions {
 }
 
 impl PartitionsView {
+    fn offline(&self) -> usize {
+        let slots = self.by_name.values().flat_map(|topic| &topic.slots);
+        slots.filter(|slot| matches!(slot, Slot::Offline)).count()
+    }
+
     fn insert(&mut self, topic: Arc<HostedTopic>) {
         self.by_id.insert(topic.id, Arc::clone(&topic));
         self.by_name.insert(topic.name.clone(), topic);

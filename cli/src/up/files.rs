@@ -157,7 +157,7 @@ mod tests {
     fn sees_new_changed_and_removed_files_of_a_folder() {
         let folder = tempfile::tempdir().expect("a folder");
         let write = |name: &str, text: &str| {
-            std::fs::write(folder.path().join(name), text).expect("written")
+            std::fs::write(folder.path().join(name), text).expect("written");
         };
         write("b.yaml", "b: 1");
         write("a.yml", "a: 1");

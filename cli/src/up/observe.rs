@@ -11,6 +11,9 @@ use super::actual::{Actual, ActualApp, ActualConnector, ActualTopic, AppState};
 use super::desired::{Desired, kafka_name_of};
 use super::platform::{Platform, RunningApp};
 
+/// A worker that began anew so often is said to have failed.
+const PATIENCE: u64 = 3;
+
 /// Why nothing can be seen now.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ObserveError {
@@ -128,6 +131,10 @@ fn app(running: &RunningApp) -> ActualApp {
     let status = running.worker.status();
     let state = match status.state {
         WorkerState::Running => AppState::Running,
+        // It goes on trying; but what failed so often will not mend by itself.
+        WorkerState::PendingError if status.restarts >= PATIENCE => {
+            AppState::Failed(status.message.clone().unwrap_or_default())
+        }
         WorkerState::Error | WorkerState::NotRunning => {
             AppState::Failed(status.message.clone().unwrap_or_else(|| "no reason given".to_owned()))
         }

@@ -22,21 +22,18 @@ fn lines_and_edits_flow_through() {
         !example.read("others.txt").is_empty()
     });
 
-    // Another setting and more partitions of a topic.
+    // Another setting, another file, more partitions.
     let topics = example.read("topics.yaml");
-    let edited = topics
-        .replacen("partitions: 1\n", "partitions: 2\n", 1)
-        .replace("compact\n", "compact,delete\n");
-    example.write("topics.yaml", &edited);
+    example.write("topics.yaml", &topics.replace("compact\n", "compact,delete\n"));
     up.wait_for("configure topic word-counts: cleanup.policy=compact,delete");
-    up.wait_for("grow topic lines to 2 partitions");
-    let described = loop {
-        let described = succeed(&["topic", "describe", "lines", "-b", &kafka], "");
-        if described.lines().any(|line| line.starts_with("1 ")) {
-            break described;
-        }
-    };
-    assert!(described.lines().any(|line| line.starts_with("0 ")), "{described}");
+    let extra = topics.split("---").next().expect("a topic").replace("name: lines", "name: extra");
+    example.write("extra.yaml", &extra);
+    up.wait_for("Topic/extra Ready: 0 records, 1 partition");
+    example.write("extra.yaml", &extra.replace("partitions: 1", "partitions: 2"));
+    up.wait_for("grow topic extra to 2 partitions");
+    up.wait_for("Topic/extra Ready: 0 records, 2 partitions");
+    let described = succeed(&["topic", "describe", "extra", "-b", &kafka], "");
+    assert!(described.lines().any(|line| line.starts_with("1 ")), "{described}");
 
     // Another version of the app.
     let before = up.lines();

@@ -25,6 +25,8 @@ pub enum HerderError {
     Store(#[from] StoreError),
     #[error("{0}")]
     Client(#[from] client::ClientError),
+    #[error("{0}")]
+    Timeout(String),
     #[error("the worker is shutting down")]
     Closed,
 }

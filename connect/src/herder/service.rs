@@ -1,6 +1,7 @@
 //! The herder as others see it: what REST, `up` and the operator's tests ask of a worker.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -18,6 +19,9 @@ use crate::config::connector::{CONNECTOR_CLASS, NAME};
 use crate::config::{Config, ConfigInfos, ConfigProblem, secret};
 use crate::kafka::TopicLog;
 use crate::plugins::Plugins;
+
+/// How long a request may wait for the config topic, as Kafka's.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(90);
 
 /// A worker's herder once it has started.
 #[derive(Debug)]
@@ -394,7 +398,16 @@ impl Started {
     /// Writes records to the config topic and returns when the machine has taken them in.
     async fn write(&self, records: &[ConfigRecord]) -> Result<(), HerderError> {
         let encoded = records.iter().map(ConfigRecord::encode).collect();
-        self.config_log.write(encoded).await?;
+        // The producer itself waits for as long as the cluster is away.
+        match tokio::time::timeout(REQUEST_TIMEOUT, self.config_log.write(encoded)).await {
+            Ok(written) => written?,
+            Err(_) => {
+                return Err(HerderError::Timeout(
+                    "Request timed out: the config topic could not be written; the request may still take effect"
+                        .to_owned(),
+                ));
+            }
+        }
         self.settle().await
     }
 

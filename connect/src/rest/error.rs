@@ -33,7 +33,9 @@ impl From<HerderError> for RestError {
             HerderError::BadRequest(_) | HerderError::InvalidConfig(_) => StatusCode::BAD_REQUEST,
             HerderError::Forbidden(_) => StatusCode::FORBIDDEN,
             HerderError::Starting(_) | HerderError::Closed => StatusCode::SERVICE_UNAVAILABLE,
-            HerderError::Store(_) | HerderError::Client(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            HerderError::Store(_) | HerderError::Client(_) | HerderError::Timeout(_) => {
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
         };
         RestError { status, message: error.to_string() }
     }

@@ -61,8 +61,8 @@ impl Committer {
     /// Runs until the task has handed everything over. `commits` counts the commits.
     ///
     /// # Errors
-    /// When a record was not written and errors are not tolerated, or offsets could not be committed. What was
-    /// acknowledged before is committed all the same.
+    /// When a record was not written and errors are not tolerated, or the last offsets could not be committed. What was
+    /// acknowledged before a failure is committed all the same.
     pub async fn run(
         self,
         mut submitted: mpsc::Receiver<Submitted>,
@@ -81,8 +81,9 @@ impl Committer {
                 Err(_) => {}
             }
             if Instant::now() >= due {
+                // What could not be committed is committed with what comes next.
                 if let Err(error) = self.flush(&mut pending, &commits).await {
-                    break Err(error);
+                    tracing::warn!(connector = self.connector, %error, "trying again");
                 }
                 due = Instant::now() + self.flush_interval;
             }
@@ -115,13 +116,14 @@ impl Committer {
         if pending.records == 0 {
             return Ok(());
         }
-        let offsets = std::mem::take(&mut pending.offsets);
+        let offsets = pending.offsets.values();
         let offsets =
-            offsets.into_values().map(|(partition, offset)| ((*partition).clone(), Some(offset)));
+            offsets.map(|(partition, offset)| ((**partition).clone(), Some(offset.clone())));
         self.offsets
             .write(&self.connector, offsets)
             .await
             .map_err(|e| ConnectError::fatal(format!("cannot commit the source offsets: {e}")))?;
+        pending.offsets.clear();
         self.progress.committed(std::mem::take(&mut pending.records));
         commits.send_modify(|commits| *commits += 1);
         Ok(())

@@ -15,12 +15,22 @@ const CONSUMER_OVERRIDE: &str = "consumer.override.";
 /// so long, so it is Connect's own 10 s here.
 const SESSION_TIMEOUT_MS: u32 = 10_000;
 
+/// A producer that waits for as long as the cluster is away, as Kafka Connect's do: a broker that is being restarted
+/// must not make tasks fail.
+pub fn patient_producer() -> ProducerConfig {
+    ProducerConfig {
+        max_block_ms: i32::MAX.unsigned_abs(),
+        delivery_timeout_ms: i32::MAX.unsigned_abs(),
+        ..ProducerConfig::default()
+    }
+}
+
 /// The producer of a source task: acks=all and idempotent whatever is configured.
 ///
 /// # Errors
 /// The keys of the connector that do not work.
 pub fn producer(worker: &Config, connector: &Config) -> Result<ProducerConfig, Vec<ConfigProblem>> {
-    let mut config = ProducerConfig::default();
+    let mut config = patient_producer();
     pass_over(worker, "producer.", |key, value| set_producer(&mut config, key, value));
     apply(connector, PRODUCER_OVERRIDE, |key, value| set_producer(&mut config, key, value))?;
     Ok(config)

@@ -7,7 +7,10 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use client::{Client, Consumer, ConsumerConfig, ConsumerRecord, RebalanceEvent, TopicPartition};
+use client::{
+    Client, CommitError, ConsumeError, Consumer, ConsumerConfig, ConsumerRecord, RebalanceEvent,
+    TopicPartition,
+};
 use futures_util::future::BoxFuture;
 use protocol::Str;
 use tokio::sync::watch;
@@ -16,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::conversion::SinkConversion;
 use super::reporter::Reporter;
+use super::source_task::wait;
 use super::tolerance::{Concerned, ErrorHandler, Stage};
 use crate::api::{
     ConnectError, ConnectorContext, ErrantRecordReporter, OpenedPartition, SinkOffsets, SinkRecord,
@@ -130,13 +134,16 @@ impl SinkRun {
             };
             let mut records = match polled {
                 Ok(records) => records,
+                Err(error) if is_final(&error) => {
+                    return Err(ConnectError::fatal(format!("cannot consume: {error}")));
+                }
                 Err(error) => {
-                    tracing::warn!(task = %self.errors.id, %error, "cannot consume; trying again");
-                    tokio::select! {
-                        () = stop.cancelled() => return Ok(()),
-                        () = tokio::time::sleep(BACK_OFF) => {}
+                    let note = format!("cannot consume: {error}; trying again");
+                    self.reporter.note(Some(note)).await;
+                    if !wait(&stop, BACK_OFF).await {
+                        return Ok(());
                     }
-                    Vec::new()
+                    continue;
                 }
             };
             for event in at.consumer.take_rebalance_events() {
@@ -147,13 +154,15 @@ impl SinkRun {
             match at.again.take() {
                 None => self.deliver(at, records).await?,
                 Some((records, next)) => {
-                    tokio::select! {
-                        () = stop.cancelled() => return Ok(()),
-                        () = tokio::time::sleep(BACK_OFF) => {}
+                    if !wait(&stop, BACK_OFF).await {
+                        return Ok(());
                     }
                     self.put(at, records, next).await?;
                 }
             }
+            let waits = at.open.is_empty();
+            let note = waits.then(|| format!("waits for partitions of {}", self.topics.join(", ")));
+            self.reporter.note(note).await;
             if Instant::now() >= at.due {
                 self.commit(at).await?;
                 at.due = Instant::now() + self.flush_interval;
@@ -204,10 +213,21 @@ impl SinkRun {
         if partitions.is_empty() {
             return Ok(Vec::new());
         }
-        let committed =
-            at.consumer.committed(&partitions).await.map_err(|e| {
-                ConnectError::fatal(format!("cannot read the committed offsets: {e}"))
-            })?;
+        let committed = loop {
+            match at.consumer.committed(&partitions).await {
+                Ok(committed) => break committed,
+                Err(CommitError::Client(error)) if error.is_retriable() => {
+                    tracing::warn!(task = %self.errors.id, %error, "no committed offsets; trying again");
+                    if !wait(&self.stop, BACK_OFF).await {
+                        return Ok(partitions);
+                    }
+                }
+                Err(error) => {
+                    let error = format!("cannot read the committed offsets: {error}");
+                    return Err(ConnectError::Fatal(error));
+                }
+            }
+        };
         let committed: SinkOffsets = committed.into_iter().collect();
         let opened: Vec<OpenedPartition> = partitions
             .iter()
@@ -320,6 +340,19 @@ impl SinkRun {
             }
         }
         Ok(())
+    }
+}
+
+/// Whether an error of the consumer stays however often it is tried again.
+fn is_final(error: &ConsumeError) -> bool {
+    match error {
+        ConsumeError::Corrupt { .. }
+        | ConsumeError::NoPosition { .. }
+        | ConsumeError::Closed
+        | ConsumeError::NoGroup => true,
+        ConsumeError::Refused { error, .. } => !error.code.is_retriable(),
+        ConsumeError::Client(error) => !error.is_retriable(),
+        ConsumeError::NotAssigned(_) | ConsumeError::Group(_) => false,
     }
 }
 

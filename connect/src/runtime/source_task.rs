@@ -29,8 +29,8 @@ use crate::kafka::OffsetStore;
 /// Records that were handed to the producer and whose acknowledgement is awaited, at most.
 const MAX_UNACKNOWLEDGED: usize = 20_000;
 
-/// How long the loop waits after a retriable error of a poll.
-const POLL_BACK_OFF: Duration = Duration::from_millis(500);
+/// How long to wait after an error that may pass.
+const BACK_OFF: Duration = Duration::from_millis(500);
 
 /// Everything that a source task runs with.
 pub struct SourceRun {
@@ -63,21 +63,24 @@ impl SourceRun {
     pub async fn run(mut self) -> Result<(), ConnectError> {
         let started = self.start().await;
         let result = match started {
-            Ok(()) => self.work().await,
+            Ok(true) => self.work().await,
+            Ok(false) => Ok(()),
             Err(error) => Err(error),
         };
         self.task.stop().await;
         result
     }
 
-    async fn start(&mut self) -> Result<(), ConnectError> {
-        self.offsets
-            .refresh()
-            .await
-            .map_err(|e| ConnectError::fatal(format!("cannot read the source offsets: {e}")))?;
+    async fn start(&mut self) -> Result<bool, ConnectError> {
+        while let Err(error) = self.offsets.refresh().await {
+            tracing::warn!(task = %self.errors.id, %error, "cannot read the source offsets; trying again");
+            if !wait(&self.stop, BACK_OFF).await {
+                return Ok(false);
+            }
+        }
         self.task.start(self.context.clone(), &self.config).await?;
         self.reporter.running().await;
-        Ok(())
+        Ok(true)
     }
 
     async fn work(&mut self) -> Result<(), ConnectError> {
@@ -137,10 +140,10 @@ impl SourceRun {
                 Ok(records) => records,
                 Err(error) if error.is_retriable() => {
                     tracing::warn!(task = %self.errors.id, %error, "a poll failed; trying again");
-                    tokio::select! {
-                        () = stop.cancelled() => return Ok(()),
-                        () = tokio::time::sleep(POLL_BACK_OFF) => continue,
+                    if !wait(&stop, BACK_OFF).await {
+                        return Ok(());
                     }
+                    continue;
                 }
                 Err(error) => return Err(error),
             };
@@ -205,6 +208,14 @@ impl SourceRun {
                 Err(ConnectError::fatal(format!("cannot produce to the topic {topic}: {error}")))
             }
         }
+    }
+}
+
+/// False when the task is to stop meanwhile.
+pub(super) async fn wait(stop: &CancellationToken, time: Duration) -> bool {
+    tokio::select! {
+        () = stop.cancelled() => false,
+        () = tokio::time::sleep(time) => true,
     }
 }
 

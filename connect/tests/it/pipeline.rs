@@ -139,3 +139,20 @@ async fn a_changed_configuration_is_acted_on() {
     platform.until_lines("out.txt", &["0 one", "1 uno", "2 two"]).await;
     platform.stop_worker().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_goes_away_for_a_while_is_waited_for() {
+    let mut platform = Platform::start().await;
+    append(&platform.file("in.txt"), "one\n");
+    with_both(&platform).await;
+    until_both_idle(&platform).await;
+    platform.stop_broker().await;
+    append(&platform.file("in.txt"), "two\n");
+    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    platform.start_broker().await;
+    platform.until_lines("out.txt", &["0 one", "1 two"]).await;
+    append(&platform.file("in.txt"), "three\n");
+    platform.until_lines("out.txt", &["0 one", "1 two", "2 three"]).await;
+    until_both_idle(&platform).await;
+    platform.stop_worker().await;
+}

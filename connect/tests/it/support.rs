@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -18,7 +19,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// A broker, and one worker at a time on it.
 pub(crate) struct Platform {
     dir: TempDir,
-    broker: BrokerHandle,
+    broker: Option<BrokerHandle>,
+    /// Where the broker listens, also when it is started again.
+    listen: SocketAddr,
     worker: Option<WorkerHandle>,
     /// Where a worker runs that is to be killed.
     apart: Option<tokio::runtime::Runtime>,
@@ -38,16 +41,29 @@ impl Platform {
         let _ = tracing_subscriber::fmt().with_env_filter(filter).with_test_writer().try_init();
         let dir = TempDir::new().unwrap();
         std::fs::create_dir(dir.path().join("files")).unwrap();
-        let config = BrokerConfig::local(dir.path().join("data"))
+        let http = reqwest::Client::new();
+        let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut platform = Platform { dir, broker: None, listen, worker: None, apart: None, http };
+        platform.start_broker().await;
+        platform
+    }
+
+    pub(crate) async fn start_broker(&mut self) {
+        let mut config = BrokerConfig::local(self.dir.path().join("data"))
             .with("group.initial.rebalance.delay.ms", "0")
             .with("offsets.topic.num.partitions", "4");
+        config.listen = self.listen;
         let broker = Broker::start(config).await.unwrap();
-        let http = reqwest::Client::new();
-        Platform { dir, broker, worker: None, apart: None, http }
+        self.listen = broker.addr();
+        self.broker = Some(broker);
+    }
+
+    pub(crate) async fn stop_broker(&mut self) {
+        self.broker.take().unwrap().shutdown().await.unwrap();
     }
 
     pub(crate) fn bootstrap(&self) -> String {
-        self.broker.addr().to_string()
+        self.listen.to_string()
     }
 
     pub(crate) fn file(&self, name: &str) -> PathBuf {

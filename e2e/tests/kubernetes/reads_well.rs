@@ -18,7 +18,7 @@ fn explain_describes_every_field_of_every_spec() -> Result<()> {
         // A field's line has its name and type; its description follows, indented further.
         let lines: Vec<&str> = fields.lines().filter(|line| !line.trim().is_empty()).collect();
         for pair in lines.windows(2) {
-            let is_field = |line: &str| line.starts_with("  ") && !line.starts_with("   ");
+            let is_field = |line: &str| !line.starts_with("   ") && line.contains("\t<");
             ensure!(!(is_field(pair[0]) && is_field(pair[1])), "{kind}: {} says nothing", pair[0]);
         }
     }

@@ -5,7 +5,7 @@
 //!
 //! let builder = StreamsBuilder::new();
 //! builder
-//!     .stream::<String, String>("lines")
+//!     .stream::<Option<String>, String>("lines")
 //!     .flat_map_values(|line: String| line.split_whitespace().map(str::to_lowercase).collect::<Vec<_>>())
 //!     .group_by("by-word", |_key: Option<String>, word: String| (word.clone(), word))
 //!     .count("counts")

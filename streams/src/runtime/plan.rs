@@ -50,7 +50,12 @@ pub(super) async fn prepare(
     let mut known = wait_for_topics(admin, topology, board).await?;
     board.set_state(WorkerState::Created, Some("making internal topics".to_owned()));
     let wanted = internal_topics(topology, application_id, &known)?;
-    let missing: Vec<NewTopic> = make_internal(admin, &wanted, &mut known).await?;
+    let mut missing: Vec<NewTopic> = make_internal(admin, &wanted, &mut known).await?;
+    if let Some(topic) = topology.dead_letter_topic() {
+        let described = admin.describe_topics(&[topic.to_string()]).await?;
+        let there = described.iter().all(|topic| topic.error.is_none());
+        missing.extend((!there).then(|| NewTopic::new(topic.to_string())));
+    }
     let names: Vec<String> = missing.iter().map(|topic| topic.name.clone()).collect();
     create(admin, missing).await?;
     describe_made(admin, &names, &mut known).await?;

@@ -8,6 +8,7 @@ use client::{
     Client, Compression, Delivery, ProduceError, Producer, ProducerConfig, ProducerRecord,
     RecordMetadata,
 };
+use protocol::Str;
 use std::collections::VecDeque;
 
 /// Deliveries that are remembered before the oldest are waited for.
@@ -33,17 +34,19 @@ impl Sender {
         Sender { producer: Producer::new(client, config), pending: VecDeque::new() }
     }
 
-    /// Takes records to send, in order. Gives back those that are too large for any request.
+    /// Takes records to send, in order. Those that are too large for any request are left out: topic and reason come
+    /// back.
     pub(super) async fn send(
         &mut self,
         outputs: impl IntoIterator<Item = Output>,
-    ) -> Result<Vec<(Output, String)>, ProduceError> {
+    ) -> Result<Vec<(Str, String)>, ProduceError> {
         let mut too_large = Vec::new();
         for output in outputs {
-            match self.producer.send(record(output.clone())).await {
+            let topic = output.topic.clone();
+            match self.producer.send(record(output)).await {
                 Ok(delivery) => self.pending.push_back(delivery),
                 Err(error @ ProduceError::RecordTooLarge { .. }) => {
-                    too_large.push((output, error.to_string()));
+                    too_large.push((topic, error.to_string()));
                 }
                 Err(error) => return Err(error),
             }

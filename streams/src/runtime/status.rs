@@ -93,10 +93,10 @@ pub struct InputStatus {
 
 impl InputStatus {
     pub fn lag(&self) -> u64 {
-        if self.end < 0 {
+        if self.end < 0 || self.position < 0 {
             return 0;
         }
-        u64::try_from(self.end - self.position.max(0)).unwrap_or(0)
+        u64::try_from(self.end - self.position).unwrap_or(0)
     }
 }
 
@@ -168,6 +168,15 @@ impl StatusBoard {
         entry.restoring = false;
         entry.counters = counters;
         entry.inputs.extend(positions);
+    }
+
+    /// Where an input partition goes on.
+    pub(super) fn set_position(&self, topic: &str, partition: i32, position: i64) {
+        for entry in self.0.lock().tasks.values_mut() {
+            if let Some(known) = entry.inputs.get_mut(&(topic.to_owned(), partition)) {
+                *known = position;
+            }
+        }
     }
 
     pub(super) fn remove_tasks(&self) {

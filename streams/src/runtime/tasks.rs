@@ -21,6 +21,8 @@ use tokio_util::sync::CancellationToken;
 /// Records of one poll of the changelogs.
 const RESTORE_POLL_RECORDS: usize = 5_000;
 const RESTORE_POLL: Duration = Duration::from_millis(200);
+/// What a wait for the cluster may still take once the worker is to stop. Giving up is safe: it is what a crash does.
+const STOP_GRACE: Duration = Duration::from_secs(5);
 
 /// What tasks are made with.
 #[derive(Debug)]
@@ -44,6 +46,19 @@ pub(super) struct Tasks {
 }
 
 impl Workshop {
+    /// Waits for something of the cluster; not much longer than the worker is wanted.
+    pub(super) fn wait<T>(&self, work: impl Future<Output = T>) -> Result<T, SessionError> {
+        self.runtime.block_on(async {
+            tokio::select! {
+                done = work => Ok(done),
+                () = async {
+                    self.stop.cancelled().await;
+                    tokio::time::sleep(STOP_GRACE).await;
+                } => Err(SessionError::Stopped),
+            }
+        })
+    }
+
     /// The tasks for the assigned partitions.
     fn wanted(&self, plan: &Plan, assigned: &[TopicPartition]) -> Tasks {
         let mut wanted = Tasks::default();
@@ -119,7 +134,7 @@ impl Workshop {
             .keys()
             .map(|(topic, p)| (TopicPartition::new(topic.clone(), *p), OffsetSpec::Latest))
             .collect();
-        for (id, listed) in self.runtime.block_on(self.admin.list_offsets(&asked)) {
+        for (id, listed) in self.wait(self.admin.list_offsets(&asked))? {
             if let Some(changelog) = changelogs.get_mut(&(id.topic, id.partition)) {
                 changelog.end = listed?.offset;
             }
@@ -158,7 +173,7 @@ impl Workshop {
             if self.stop.is_cancelled() {
                 return Err(SessionError::Stopped);
             }
-            let records = self.runtime.block_on(consumer.poll(RESTORE_POLL))?;
+            let records = self.wait(consumer.poll(RESTORE_POLL))??;
             let mut by_store: BTreeMap<(usize, usize), Vec<_>> = BTreeMap::new();
             let count = records.len() as u64;
             for record in records {
@@ -199,7 +214,7 @@ impl Workshop {
             .into_iter()
             .filter_map(|record| changelog_output(record, specs, &self.application_id, partition))
             .collect();
-        let written = self.runtime.block_on(sender.send_and_wait(outputs))?;
+        let written = self.wait(sender.send_and_wait(outputs))??;
         for (store, metadata) in stores.into_iter().zip(written) {
             ends[store] = Some(metadata.offset + 1);
         }
@@ -215,7 +230,7 @@ impl Workshop {
     }
 
     fn end_of(&self, id: TopicPartition) -> Result<i64, SessionError> {
-        let listed = self.runtime.block_on(self.admin.list_offsets(&[(id, OffsetSpec::Latest)]));
+        let listed = self.wait(self.admin.list_offsets(&[(id, OffsetSpec::Latest)]))?;
         match listed.into_iter().next() {
             Some((_, listed)) => Ok(listed?.offset),
             None => Ok(0),
@@ -233,7 +248,7 @@ impl Workshop {
         if !tasks.tasks.values().any(Task::is_dirty) {
             return Ok(offsets);
         }
-        self.runtime.block_on(sender.flush())?;
+        self.wait(sender.flush())??;
         for task in tasks.tasks.values_mut().filter(|task| task.is_dirty()) {
             let id = task.id();
             let specs = store_specs(&self.topology, id.subtopology);

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 const POLL: Duration = Duration::from_millis(100);
 const MAX_POLL_RECORDS: usize = 2_000;
 /// A static member keeps its partitions this long while it restarts.
-const SESSION_TIMEOUT_MS: u32 = 15_000;
+const SESSION_TIMEOUT_MS: u32 = 10_000;
 /// Longest restoration: the loop does not poll meanwhile.
 const MAX_POLL_INTERVAL_MS: u32 = 3_600_000;
 /// First and longest pause after a session failed.
@@ -111,6 +111,7 @@ impl StreamThread {
 
     fn session(&self) -> Result<(), SessionError> {
         let Workshop { runtime, admin, topology, application_id, board, stop, .. } = &self.workshop;
+        board.set_state(WorkerState::Created, Some("looking for the cluster".to_owned()));
         let plan = runtime.block_on(async {
             tokio::select! {
                 () = stop.cancelled() => Err(SessionError::Stopped),
@@ -129,7 +130,8 @@ impl StreamThread {
         if outcome.is_err() {
             session.tasks.abandon();
         }
-        runtime.block_on(session.consumer.close());
+        // What is left is said in vain if the cluster is gone.
+        let _ = self.workshop.wait(session.consumer.close());
         outcome
     }
 
@@ -153,7 +155,7 @@ impl StreamThread {
             }
             let due = self.commit_interval.saturating_sub(session.last_commit.elapsed());
             let wait = if session.tasks.is_dirty() { POLL.min(due) } else { POLL };
-            let polled = self.workshop.runtime.block_on(session.consumer.poll(wait));
+            let polled = self.workshop.wait(session.consumer.poll(wait))?;
             let events = session.consumer.take_rebalance_events();
             if !events.is_empty() {
                 // Records of this poll, if any, may be from before the positions were set.
@@ -227,7 +229,7 @@ impl StreamThread {
     ) -> Result<(), SessionError> {
         let board = &self.workshop.board;
         // What a lost producer left unacknowledged must not come behind what follows.
-        self.workshop.runtime.block_on(session.sender.flush())?;
+        self.workshop.wait(session.sender.flush())??;
         session.tasks.abandon();
         board.remove_tasks();
         board.set_state(WorkerState::Rebalancing, Some("restoring state".to_owned()));
@@ -245,7 +247,6 @@ impl StreamThread {
         session: &Session,
         assigned: &[TopicPartition],
     ) -> Result<(), SessionError> {
-        let runtime = &self.workshop.runtime;
         let without: Vec<TopicPartition> =
             assigned.iter().filter(|id| session.tasks.position(id).is_none()).cloned().collect();
         let mut starts: Vec<(TopicPartition, i64)> = assigned
@@ -253,18 +254,19 @@ impl StreamThread {
             .filter_map(|id| Some((id.clone(), session.tasks.position(id)?)))
             .collect();
         if !without.is_empty() {
-            starts.extend(runtime.block_on(session.consumer.committed(&without))?);
+            starts.extend(self.workshop.wait(session.consumer.committed(&without))??);
         }
         let unknown: Vec<(TopicPartition, OffsetSpec)> = without
             .into_iter()
             .filter(|id| !starts.iter().any(|(known, _)| known == id))
             .map(|id| (id, OffsetSpec::Earliest))
             .collect();
-        for (id, listed) in runtime.block_on(self.workshop.admin.list_offsets(&unknown)) {
+        for (id, listed) in self.workshop.wait(self.workshop.admin.list_offsets(&unknown))? {
             starts.push((id, listed?.offset));
         }
         for (id, offset) in starts {
             session.consumer.seek(&id, offset)?;
+            self.workshop.board.set_position(&id.topic, id.partition, offset);
         }
         Ok(())
     }
@@ -284,9 +286,9 @@ impl StreamThread {
                 task.process(&input, &mut out, &mut failures)?;
             }
         }
-        let too_large = self.workshop.runtime.block_on(session.sender.send(out))?;
-        for (output, error) in too_large {
-            tracing::error!(topic = %output.topic, error, "a result cannot be written and is left out");
+        let too_large = self.workshop.wait(session.sender.send(out))??;
+        for (topic, error) in too_large {
+            tracing::error!(%topic, error, "a result cannot be written and is left out");
         }
         self.handle_failures(session, failures)
     }
@@ -308,7 +310,7 @@ impl StreamThread {
         let Some(topic) = self.workshop.topology.dead_letter_topic() else { return Ok(()) };
         let letters: Vec<Output> =
             failures.into_iter().map(|failure| dead_letter(topic.clone(), failure)).collect();
-        for (_, error) in self.workshop.runtime.block_on(session.sender.send(letters))? {
+        for (_, error) in self.workshop.wait(session.sender.send(letters))?? {
             tracing::error!(error, "a dead letter cannot be written");
         }
         Ok(())
@@ -321,7 +323,7 @@ impl StreamThread {
         if offsets.is_empty() {
             return Ok(());
         }
-        match self.workshop.runtime.block_on(session.consumer.commit(&offsets)) {
+        match self.workshop.wait(session.consumer.commit(&offsets))? {
             // The state knows its positions; a new owner of a stateless task sends again what its readers recognise.
             Err(CommitError::Rebalanced(error)) => {
                 tracing::info!(%error, "offsets were not committed");

@@ -69,7 +69,7 @@ impl Worker {
             ),
             None => None,
         };
-        let (engine, instance_id) = open_state(&state_dir, &application_id).await?;
+        let (engine, process_id) = open_state(&state_dir).await?;
         let admin_addr = listener.as_ref().and_then(|listener| listener.local_addr().ok());
         if let Some(listener) = listener {
             let (app, board, stop) = (application_id.clone(), board.clone(), stop.clone());
@@ -78,8 +78,9 @@ impl Worker {
         let client = Client::new(client_config);
         let admin = client.admin();
         tokio::spawn(lag::watch(admin.clone(), board.clone(), stop.clone()));
-        let inputs =
+        let inputs: Vec<String> =
             topology.input_topics(&application_id).iter().map(ToString::to_string).collect();
+        let instance_id = instance_id(&application_id, &process_id, &inputs);
         let eager = Arc::new(AtomicBool::new(false));
         let thread = StreamThread {
             workshop: Workshop {
@@ -141,10 +142,7 @@ fn spawn(thread: StreamThread, board: StatusBoard) -> Result<watch::Receiver<boo
 }
 
 /// Opens the database (on a thread that may block) and reads the worker's name.
-async fn open_state(
-    state_dir: &Path,
-    application_id: &str,
-) -> Result<(FjallStores, String), StartError> {
+async fn open_state(state_dir: &Path) -> Result<(FjallStores, String), StartError> {
     let path = state_dir.to_owned();
     let shown = path.display().to_string();
     let opened = tokio::task::spawn_blocking(move || {
@@ -157,7 +155,7 @@ async fn open_state(
         .await
         .unwrap_or_else(|e| Err(OpenError::Directory(std::io::Error::other(e.to_string()))));
     match opened {
-        Ok((engine, id)) => Ok((engine, format!("{application_id}-{id}"))),
+        Ok(opened) => Ok(opened),
         Err(OpenError::Store(StoreError::Engine(fjall::Error::Locked))) => {
             Err(StartError::StateInUse { path: shown })
         }
@@ -171,6 +169,13 @@ async fn open_state(
 enum OpenError {
     Directory(std::io::Error),
     Store(StoreError),
+}
+
+/// The worker's name as a static member. A coordinator gives a static member that comes back its old partitions,
+/// whatever it subscribes to now (KIP-345): with other topics it must come as somebody else.
+fn instance_id(application_id: &str, process_id: &str, inputs: &[String]) -> String {
+    let topics = crc_fast::crc32_iscsi(inputs.join(",").as_bytes());
+    format!("{application_id}-{process_id}-{topics:08x}")
 }
 
 fn process_id(dir: &Path) -> std::io::Result<String> {

@@ -14,26 +14,38 @@ use streams::{Serde, Topology, Value, Worker, WorkerConfig, WorkerHandle, Worker
 use tempfile::TempDir;
 
 pub(crate) struct Cluster {
-    broker: BrokerHandle,
+    broker: Option<BrokerHandle>,
     pub(crate) client: Client,
     pub(crate) admin: Admin,
-    _data: TempDir,
+    data: TempDir,
+}
+
+fn config(data: &Path) -> BrokerConfig {
+    BrokerConfig::local(data)
+        .with("group.initial.rebalance.delay.ms", "0")
+        .with("auto.create.topics.enable", "false")
 }
 
 impl Cluster {
     pub(crate) async fn start() -> Cluster {
         let data = tempfile::tempdir().unwrap();
-        let config = BrokerConfig::local(data.path())
-            .with("group.initial.rebalance.delay.ms", "0")
-            .with("auto.create.topics.enable", "false");
-        let broker = Broker::start(config).await.unwrap();
+        let broker = Broker::start(config(data.path())).await.unwrap();
         let client = Client::new(ClientConfig::new(&broker.addr().to_string()));
         let admin = client.admin();
-        Cluster { broker, client, admin, _data: data }
+        Cluster { broker: Some(broker), client, admin, data }
     }
 
     pub(crate) fn bootstrap(&self) -> String {
-        self.broker.addr().to_string()
+        self.broker.as_ref().unwrap().addr().to_string()
+    }
+
+    /// Stops the broker and starts it again, with the same data and address.
+    pub(crate) async fn restart(&mut self) {
+        let broker = self.broker.take().unwrap();
+        let listen = broker.addr();
+        broker.shutdown().await.unwrap();
+        let config = BrokerConfig { listen, ..config(self.data.path()) };
+        self.broker = Some(Broker::start(config).await.unwrap());
     }
 
     pub(crate) async fn create(&self, topics: &[(&str, i32)]) {
@@ -127,7 +139,7 @@ impl Cluster {
 
     pub(crate) async fn shutdown(self) {
         drop(self.client);
-        self.broker.shutdown().await.unwrap();
+        self.broker.unwrap().shutdown().await.unwrap();
     }
 }
 

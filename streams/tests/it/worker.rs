@@ -32,6 +32,15 @@ async fn counts_go_on_after_a_restart() {
     assert_eq!(worker.status().restored, 0, "the local state was whole");
     worker.shutdown().await;
 
+    // Nothing new: what was read before is not taken for unread.
+    let worker = cluster.worker("app", &topology, dir.path()).await;
+    let known = |s: &streams::WorkerStatus| {
+        let mut inputs = s.tasks.iter().flat_map(|task| &task.inputs);
+        s.tasks.len() == 4 && inputs.all(|input| input.end >= 0 && input.position == input.end)
+    };
+    assert_eq!(wait_for(&worker, known).await.lag, 0);
+    worker.shutdown().await;
+
     // A lost volume: everything comes out of the changelog, and nothing is counted again.
     let other = tempfile::tempdir().unwrap();
     cluster.produce_lines(&["streams"]).await;
@@ -142,7 +151,7 @@ async fn users_per_region_follows_moves() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broken_record_becomes_a_dead_letter_and_the_next_is_processed() {
     let cluster = Cluster::start().await;
-    cluster.create(&[("lines", 1), ("word-counts", 1), ("broken", 1)]).await;
+    cluster.create(&[("lines", 1), ("word-counts", 1)]).await;
     let mut spec = app("wordcount/app.yaml");
     spec.processing =
         serde_json::from_value(serde_json::json!({"deadLetterTopic": "broken"})).unwrap();
@@ -219,4 +228,74 @@ async fn a_worker_that_cannot_start_says_why() {
     };
     let error = Worker::start(taken).await.unwrap_err();
     assert!(matches!(error, StartError::AdminListen { .. }), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_edited_topology_keeps_the_state_of_its_names() {
+    let cluster = Cluster::start().await;
+    cluster.create(&[("lines", 1), ("more-lines", 2), ("word-counts", 1), ("long-words", 1)]).await;
+    let dir = tempfile::tempdir().unwrap();
+    cluster.produce_lines(&["river river sea"]).await;
+    let worker = cluster.worker("app", &word_count(), dir.path()).await;
+    worker.caught_up().await.unwrap();
+    worker.shutdown().await;
+
+    // Another source in front, another count behind: subtopologies are renumbered, and the topics read are others.
+    let builder = streams::StreamsBuilder::new();
+    builder
+        .stream::<Option<String>, String>("more-lines")
+        .filter(|_, word: &String| word.len() > 4)
+        .group_by("by-long-word", |_, word: String| (word.clone(), word))
+        .count("long-counts")
+        .to_stream()
+        .to("long-words");
+    builder
+        .stream::<Option<String>, String>("lines")
+        .flat_map_values(|line: String| {
+            line.split_whitespace().map(str::to_lowercase).collect::<Vec<_>>()
+        })
+        .group_by("by-word", |_, word: String| (word.clone(), word))
+        .count("counts")
+        .to_stream()
+        .to("word-counts");
+    let topology = Arc::new(builder.build().unwrap());
+    cluster.produce_lines(&["river"]).await;
+    cluster.produce(vec![ProducerRecord::new("more-lines", "mountain")]).await;
+    let worker = cluster.worker("app", &topology, dir.path()).await;
+    worker.caught_up().await.unwrap();
+    let (counts, _) = cluster.latest("word-counts").await;
+    assert_eq!(counts, words(&["river river sea river"]));
+    assert_eq!(cluster.latest("long-words").await.0, words(&["mountain"]));
+    worker.shutdown().await;
+    cluster.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_may_restart_under_the_worker() {
+    let mut cluster = Cluster::start().await;
+    cluster.create(&[("lines", 2), ("word-counts", 2)]).await;
+    let dir = tempfile::tempdir().unwrap();
+    cluster.produce_lines(&LINES).await;
+    let worker = cluster.worker("app", &word_count(), dir.path()).await;
+    worker.caught_up().await.unwrap();
+    for _ in 0..2 {
+        cluster.restart().await;
+        cluster.produce_lines(&LINES).await;
+    }
+    worker.caught_up().await.unwrap();
+    assert_eq!(cluster.latest("word-counts").await.0, words(&[LINES, LINES, LINES].concat()));
+    worker.shutdown().await;
+    cluster.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_stops_though_the_broker_is_gone() {
+    let cluster = Cluster::start().await;
+    cluster.create(&[("lines", 1), ("word-counts", 1)]).await;
+    let dir = tempfile::tempdir().unwrap();
+    cluster.produce_lines(&LINES).await;
+    let worker = cluster.worker("app", &word_count(), dir.path()).await;
+    worker.caught_up().await.unwrap();
+    cluster.shutdown().await;
+    worker.shutdown().await;
 }

@@ -157,9 +157,7 @@ pub(crate) fn plan(app: &DesiredApp, desired: &Desired, actual: &Actual) -> Step
         AppState::Running if found.lag == 0 => Status::ready(format!("{tasks}, caught up")),
         AppState::Running => Status::ready(format!("{tasks}, {} to read", grouped(found.lag))),
         AppState::Failed(why) => {
-            let message = format!(
-                "the app stopped: {why}; correct it, or start vltava up again once the cause is gone"
-            );
+            let message = format!("the app cannot go on: {why}; correct it, and it is tried again");
             Status::stalled(app.declared.refuse(&[], message))
         }
     })
