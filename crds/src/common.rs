@@ -30,14 +30,13 @@ impl LocalRef {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("has(self.storageClassName) == has(oldSelf.storageClassName) && (!has(self.storageClassName) || self.storageClassName == oldSelf.storageClassName)").message("storageClassName cannot be changed: a volume stays in its storage class"))]
 pub struct Storage {
-    /// Size of the volume, as a Kubernetes quantity such as `10Gi`. It may grow, where the storage class
-    /// allows expansion, and never shrinks.
+    /// Size of the volume, as a Kubernetes quantity such as `10Gi`. It may grow where the storage class allows
+    /// expansion; no volume shrinks.
     #[serde(default = "default_size")]
     #[schemars(
         length(min = 1, max = 32),
         regex(pattern = r"^[0-9]+(\.[0-9]+)?(Ki|Mi|Gi|Ti|Pi|k|M|G|T|P)?$")
     )]
-    #[x_kube(validation = Rule::new("quantity(self).compareTo(quantity(oldSelf)) >= 0").message("size cannot shrink: a volume can only grow"))]
     pub size: String,
     /// Storage class of the volume. Default: the cluster's default storage class.
     #[serde(default, skip_serializing_if = "Option::is_none")]

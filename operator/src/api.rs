@@ -77,6 +77,22 @@ where
     result.map_err(|e| ApiFailure::new(format!("apply {} {name}", K::kind(&())), e))
 }
 
+/// [`apply`] of several objects, in order, up to the first failure.
+pub(crate) async fn apply_all<K>(
+    client: &Client,
+    manager: &str,
+    objects: &[K],
+) -> Result<Vec<K>, ApiFailure>
+where
+    K: Namespaced + Serialize,
+{
+    let mut applied = Vec::with_capacity(objects.len());
+    for object in objects {
+        applied.push(apply(client, manager, object).await?);
+    }
+    Ok(applied)
+}
+
 /// Reads one object, or `None` if there is none.
 pub(crate) async fn get<K: Namespaced>(
     client: &Client,

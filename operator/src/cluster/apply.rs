@@ -16,16 +16,10 @@ pub(crate) async fn apply(
     let client = &ctx.client;
     api::apply(client, manager, &children.account).await?;
     api::apply(client, manager, &children.config).await?;
-    for service in &children.services {
-        api::apply(client, manager, service).await?;
-    }
+    api::apply_all(client, manager, &children.services).await?;
     api::apply(client, manager, &children.budget).await?;
-    for claim in &children.claims {
-        api::apply(client, manager, claim).await?;
-    }
-    let mut sets = Vec::with_capacity(children.sets.len());
-    for set in &children.sets {
-        sets.push(api::apply(client, manager, set).await?);
-    }
-    Ok(sets)
+    // A volume that cannot grow must not keep back a change of the pods, so it is reported after them.
+    let claims = api::apply_all(client, manager, &children.claims).await;
+    let sets = api::apply_all(client, manager, &children.sets).await?;
+    claims.map(|_| sets)
 }

@@ -13,12 +13,10 @@ pub(crate) async fn apply(ctx: &Context, children: Children) -> Result<StatefulS
     let client = &ctx.client;
     api::apply(client, manager, &children.account).await?;
     api::apply(client, manager, &children.config).await?;
-    for service in &children.services {
-        api::apply(client, manager, service).await?;
-    }
+    api::apply_all(client, manager, &children.services).await?;
     api::apply(client, manager, &children.budget).await?;
-    for claim in &children.claims {
-        api::apply(client, manager, claim).await?;
-    }
-    api::apply(client, manager, &children.set).await
+    // A volume that cannot grow must not keep back a change of the pods, so it is reported after them.
+    let claims = api::apply_all(client, manager, &children.claims).await;
+    let set = api::apply(client, manager, &children.set).await?;
+    claims.map(|_| set)
 }

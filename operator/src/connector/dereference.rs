@@ -6,14 +6,15 @@ use kube::ResourceExt as _;
 use crate::api::{self, ApiFailure};
 use crate::connect;
 use crate::context::Context;
-use crate::{references, verdict};
+use crate::references;
 
 /// The Connect that a `connectRef` names.
 #[derive(Clone, Debug)]
 pub(crate) struct ConnectFound {
     /// Where its REST API is.
     pub(crate) url: String,
-    pub(crate) ready: bool,
+    /// Whether a worker is ready, even if the Connect as a whole is not what its spec asks for.
+    pub(crate) serves: bool,
     pub(crate) deleting: bool,
     /// Why it is not ready, in its own word.
     pub(crate) reason: String,
@@ -33,7 +34,7 @@ pub(crate) async fn dereference(object: &Connector, ctx: &Context) -> Result<Fou
         let conditions = found.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
         ConnectFound {
             url: connect::url(name, &namespace),
-            ready: verdict::is_ready(conditions, found.metadata.generation),
+            serves: found.status.as_ref().is_some_and(|s| s.ready_replicas > 0),
             deleting: api::is_deleted(&found),
             reason: references::ready_reason(conditions),
         }

@@ -44,7 +44,7 @@ pub(crate) fn validate(object: &Connector, found: &Found) -> Result<Wanted, Verd
             format!("Connect {reference} is being deleted"),
         ));
     }
-    if !connect.ready {
+    if !connect.serves {
         let text =
             format!("waiting for Connect {reference}, which is not ready: {}", connect.reason);
         return Err(Verdict::working(Reason::ConnectNotReady, text));

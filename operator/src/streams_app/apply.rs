@@ -15,8 +15,8 @@ pub(crate) async fn apply(ctx: &Context, children: Children) -> Result<StatefulS
     api::apply(client, manager, &children.config).await?;
     api::apply(client, manager, &children.service).await?;
     api::apply(client, manager, &children.budget).await?;
-    for claim in &children.claims {
-        api::apply(client, manager, claim).await?;
-    }
-    api::apply(client, manager, &children.set).await
+    // A volume that cannot grow must not keep back a change of the pods, so it is reported after them.
+    let claims = api::apply_all(client, manager, &children.claims).await;
+    let set = api::apply(client, manager, &children.set).await?;
+    claims.map(|_| set)
 }
