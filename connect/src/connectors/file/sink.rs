@@ -5,6 +5,9 @@
 //! the lines since the last commit vanish and come again. Beside Kafka's keys there is `line.format`
 //! ([`super::format`]); its default writes the value alone, as Kafka does.
 
+use std::path::Path;
+use std::time::{Duration, Instant};
+
 use futures_util::future::BoxFuture;
 
 use super::format::LineFormat;
@@ -17,6 +20,11 @@ use crate::api::{
 use crate::config::{Config, ConfigDef, ConfigKey, ConfigType, Importance, Validator};
 
 const LINE_FORMAT: &str = "line.format";
+
+/// How long a task waits for a file that somebody else writes. A pod that is deleted without grace may live on beside the
+/// one that replaces it, and holds the file until the kubelet has ended it.
+const FILE_WAIT: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 60 });
+const FILE_RETRY_DELAY: Duration = Duration::from_millis(200);
 
 /// Writes one file with one task.
 #[derive(Clone, Copy, Debug)]
@@ -87,6 +95,19 @@ impl FileStreamSinkTask {
     }
 }
 
+/// Opens the file, once whoever writes it has ended. Blocks.
+fn open_when_free(path: &Path) -> Result<JournaledFile, JournalError> {
+    let began = Instant::now();
+    loop {
+        match JournaledFile::open(path) {
+            Err(JournalError::Locked { .. }) if began.elapsed() < FILE_WAIT => {
+                std::thread::sleep(FILE_RETRY_DELAY);
+            }
+            opened => return opened,
+        }
+    }
+}
+
 impl SinkTask for FileStreamSinkTask {
     fn start<'a>(
         &'a mut self,
@@ -101,7 +122,7 @@ impl SinkTask for FileStreamSinkTask {
             let format = parsed.text(LINE_FORMAT).unwrap_or(LineFormat::KAFKAS);
             self.format = LineFormat::parse(format).map_err(ConnectError::Fatal)?;
             let path = context.connector.file(parsed.text(FILE).unwrap_or_default());
-            let opened = tokio::task::spawn_blocking(move || JournaledFile::open(&path)).await;
+            let opened = tokio::task::spawn_blocking(move || open_when_free(&path)).await;
             let opened = opened.map_err(|e| ConnectError::fatal(e.to_string()))?;
             self.file = Some(opened.map_err(|e| ConnectError::fatal(e.to_string()))?);
             Ok(())
@@ -181,7 +202,6 @@ impl SinkTask for FileStreamSinkTask {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
     use std::sync::Arc;
 
     use super::*;
