@@ -13,6 +13,8 @@ pub(crate) fn run() -> Result<()> {
         .args(["--", "-D", "warnings"]))?;
     generated::check()?;
     scripts()?;
+    // A build fetches what its own platform needs, the licence check reads every platform's packages.
+    sh(cargo().args(["fetch", "--locked"]))?;
     // The advisory database lies behind a network that a build machine may not reach: not checked here.
     sh(command(tools::cargo_deny()?)
         .args(["--workspace", "--all-features", "--offline", "check"])
