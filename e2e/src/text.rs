@@ -108,6 +108,16 @@ pub fn last_counts(text: &str) -> Result<Counts> {
         .collect()
 }
 
+/// Says which counts are not between the expected ones and those with `again` counted twice, or nothing when all are: what a
+/// worker that was killed had read and not committed yet is read again (at least once).
+pub fn outside(expected: &Counts, again: &Counts, found: &Counts) -> Option<String> {
+    let allowed = expected.iter().map(|(word, count)| {
+        let found = found.get(word).copied().unwrap_or(0);
+        (word.clone(), found.clamp(*count, count + again.get(word).copied().unwrap_or(0)))
+    });
+    difference(&allowed.collect(), found)
+}
+
 /// Says how two counts differ, or nothing when they agree.
 pub fn difference(expected: &Counts, found: &Counts) -> Option<String> {
     let mut wrong = Vec::new();
@@ -153,6 +163,22 @@ mod tests {
         let counts = counts_by_unix_tools("Hello, hello world!\n\nworld_1").unwrap();
         let expected = [("hello", 2), ("world", 1), ("world_1", 1)];
         assert_eq!(counts, expected.map(|(word, n)| (word.to_owned(), n)).into());
+    }
+
+    #[test]
+    fn what_is_read_again_may_count_twice_and_nothing_else() {
+        let counts =
+            |pairs: &[(&str, u64)]| pairs.iter().map(|(w, n)| ((*w).to_owned(), *n)).collect();
+        let (expected, again): (Counts, Counts) =
+            (counts(&[("a", 5), ("b", 2)]), counts(&[("a", 3)]));
+        for fine in [[("a", 5), ("b", 2)], [("a", 8), ("b", 2)]] {
+            assert_eq!(outside(&expected, &again, &counts(&fine)), None);
+        }
+        for wrong in
+            [[("a", 4), ("b", 2)], [("a", 9), ("b", 2)], [("a", 5), ("b", 3)], [("a", 5), ("c", 2)]]
+        {
+            assert!(outside(&expected, &again, &counts(&wrong)).is_some(), "{wrong:?}");
+        }
     }
 
     #[test]

@@ -15,6 +15,11 @@ use crate::references::{cluster_ready, cluster_there};
 use crate::verdict::Verdict;
 use crate::workload::{choose_image, live_claims};
 
+/// How long a worker's tasks may take to have their records acknowledged and their offsets written when the pod goes. Kafka's
+/// 5 s are less than a client needs to find a broker whose pod has moved; the pod is given 30 s.
+const GRACEFUL_STOP_KEY: &str = "task.shutdown.graceful.timeout.ms";
+const GRACEFUL_STOP_MS: &str = "20000";
+
 /// What the worker group will be. The steps after this one do not read the spec.
 #[derive(Clone, Debug)]
 pub(crate) struct Wanted {
@@ -59,6 +64,7 @@ pub(crate) fn validate(
     };
     let name = object.name_any();
     let mut config = internal_topics(&name);
+    config.insert(GRACEFUL_STOP_KEY.to_owned(), GRACEFUL_STOP_MS.to_owned());
     config.extend(spec.config.clone());
     Ok(Wanted {
         namespace: object.namespace().unwrap_or_default(),
