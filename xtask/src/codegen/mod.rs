@@ -65,12 +65,14 @@ fn stale_files(target: &Path, wanted: &BTreeMap<String, String>) -> anyhow::Resu
 /// Every file to be generated: name → content.
 fn generate(schemas: &Path) -> anyhow::Result<BTreeMap<String, String>> {
     let mut messages = Vec::new();
-    for entry in fs::read_dir(schemas).with_context(|| schemas.display().to_string())? {
-        let path = entry?.path();
-        if path.extension().is_some_and(|e| e == "json") {
-            let text = fs::read_to_string(&path)?;
-            let message = schema::parse(&text).with_context(|| path.display().to_string())?;
-            messages.extend(message);
+    for folder in [schemas, &schemas.join("own")] {
+        for entry in fs::read_dir(folder).with_context(|| folder.display().to_string())? {
+            let path = entry?.path();
+            if path.extension().is_some_and(|e| e == "json") {
+                let text = fs::read_to_string(&path)?;
+                let message = schema::parse(&text).with_context(|| path.display().to_string())?;
+                messages.extend(message);
+            }
         }
     }
     messages.sort_by(|a, b| a.name.cmp(&b.name));

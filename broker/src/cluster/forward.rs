@@ -1,0 +1,75 @@
+//! Clients' administrative requests reach the active controller through whichever broker they were sent to (KIP-590):
+//! the frame travels in an Envelope as it came, and the answer back as it was made.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{BufMut, Bytes, BytesMut};
+use protocol::messages::{EnvelopeRequest, EnvelopeResponse};
+use protocol::{ErrorCode, Segment};
+use tokio::time::Instant;
+
+use crate::connection::CloseReason;
+use crate::context::{Broker, RequestContext};
+use crate::dispatch;
+use crate::peers::Channel;
+
+const VERSION: i16 = 0;
+/// How long a request waits for an active controller; then it is answered here, which says that there is none.
+const TIMEOUT: Duration = Duration::from_secs(20);
+/// Pause before another attempt.
+const BACKOFF: Duration = Duration::from_millis(50);
+
+/// Has the active controller answer a frame (without its length).
+pub(crate) async fn forward(
+    broker: &Arc<Broker>,
+    ctx: &RequestContext,
+    frame: Bytes,
+) -> Result<Vec<Segment>, CloseReason> {
+    let deadline = Instant::now() + TIMEOUT;
+    loop {
+        let leader = broker.quorum.leader().node_id;
+        let late = Instant::now() >= deadline;
+        if late || leader == Some(broker.config.node_id) {
+            return dispatch::answer_frame_here(broker, ctx.peer, frame).await;
+        }
+        if let Some(node) = leader
+            && let Some(answer) = ask(broker, ctx, node, frame.clone(), deadline).await
+        {
+            return Ok(answer);
+        }
+        tokio::time::sleep(BACKOFF).await;
+    }
+}
+
+async fn ask(
+    broker: &Broker,
+    ctx: &RequestContext,
+    node: i32,
+    request_data: Bytes,
+    deadline: Instant,
+) -> Option<Vec<Segment>> {
+    let address = match ctx.peer.ip() {
+        std::net::IpAddr::V4(ip) => Bytes::copy_from_slice(&ip.octets()),
+        std::net::IpAddr::V6(ip) => Bytes::copy_from_slice(&ip.octets()),
+    };
+    let envelope =
+        EnvelopeRequest { request_data, request_principal: None, client_host_address: address };
+    let left = deadline.saturating_duration_since(Instant::now());
+    let answer = broker.peers.call(node, Channel::Control, VERSION, &envelope, left).await;
+    match answer {
+        Ok(EnvelopeResponse { error_code, response_data: Some(data), .. })
+            if error_code == ErrorCode::NONE.0 =>
+        {
+            let mut framed = BytesMut::with_capacity(4 + data.len());
+            framed.put_i32(i32::try_from(data.len()).ok()?);
+            framed.put(data);
+            Some(vec![Segment::Bytes(framed.freeze())])
+        }
+        Ok(_) => None,
+        Err(error) => {
+            tracing::debug!(node, %error, "a forwarded request was not answered");
+            None
+        }
+    }
+}
