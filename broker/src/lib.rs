@@ -13,6 +13,7 @@
 //! | [`dispatch`] | which API goes where |
 //! | `api` | one file an API |
 //! | [`partition`] | partitions: decisions without I/O, and the log under them |
+//! | [`peers`] | requests to other brokers |
 //! | [`group`] | the group coordinator: a state machine, and its log |
 //! | [`controller`] | runs `quorum`'s controller: persist, publish, answer |
 //! | [`housekeeping`] | retention, expiry, checkpoints by the clock |
@@ -36,6 +37,8 @@ mod housekeeping;
 mod listener;
 mod metrics;
 mod partition;
+#[allow(dead_code)] // Its callers come with replication and the cluster.
+mod peers;
 mod start;
 
 pub use broker_config::BrokerConfig;

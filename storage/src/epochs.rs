@@ -23,6 +23,8 @@ pub struct EpochStart {
 pub struct LeaderEpochs {
     entries: Vec<EpochStart>,
     dirty: bool,
+    /// The last entry has no record yet and is not written: see [`LeaderEpochs::begin`].
+    begun: bool,
 }
 
 impl LeaderEpochs {
@@ -53,6 +55,20 @@ impl LeaderEpochs {
         self.dirty = true;
     }
 
+    /// Notes that this node leads from `offset`, the log's end, on under `epoch`. It is written with the first record
+    /// under it: after a crash or stop before that, nobody can have seen the epoch's end, and a start drops it anyway.
+    pub(crate) fn begin(&mut self, epoch: i32, offset: i64) {
+        if epoch < 0 || self.latest().is_some_and(|latest| latest >= epoch) {
+            return;
+        }
+        let was_dirty = self.dirty;
+        let before = self.entries.len();
+        self.assign(epoch, offset);
+        let only_added = self.entries.len() == before + 1;
+        self.dirty = was_dirty || !only_added;
+        self.begun = true;
+    }
+
     /// The epoch that `offset` was written under.
     pub fn epoch_of(&self, offset: i64) -> Option<i32> {
         let count = self.entries.partition_point(|e| e.start_offset <= offset);
@@ -81,6 +97,12 @@ impl LeaderEpochs {
         let before = self.entries.len();
         self.entries.retain(|e| e.start_offset < offset);
         self.dirty |= self.entries.len() != before;
+        self.begun = false;
+    }
+
+    /// Forgets everything: the log begins anew.
+    pub(crate) fn clear(&mut self) {
+        *self = Self { entries: Vec::new(), dirty: true, begun: false };
     }
 
     /// Forgets epochs that end before `offset`; the one that holds it now begins there.
@@ -98,8 +120,12 @@ impl LeaderEpochs {
         self.dirty = true;
     }
 
-    /// The file's new content, if it is not what was last taken.
-    pub(crate) fn take_dirty(&mut self, dir: &Path) -> Option<(PathBuf, String)> {
+    /// The file's new content, if it is not what was last taken. `end_offset` is the log's.
+    pub(crate) fn take_dirty(&mut self, dir: &Path, end_offset: i64) -> Option<(PathBuf, String)> {
+        if self.begun && self.entries.last().is_some_and(|last| last.start_offset < end_offset) {
+            self.begun = false;
+            self.dirty = true;
+        }
         std::mem::take(&mut self.dirty).then(|| (dir.join(FILE), self.format()))
     }
 
@@ -128,7 +154,7 @@ fn parse(content: &str) -> Option<LeaderEpochs> {
         }
         entries.push(entry);
     }
-    (entries.len() == count).then_some(LeaderEpochs { entries, dirty: false })
+    (entries.len() == count).then_some(LeaderEpochs { entries, dirty: false, begun: false })
 }
 
 #[cfg(test)]
@@ -157,13 +183,33 @@ mod tests {
     #[test]
     fn the_file_is_kafkas_and_comes_back() {
         let mut epochs = epochs();
-        let (_, content) = epochs.take_dirty(Path::new("")).unwrap();
+        let (_, content) = epochs.take_dirty(Path::new(""), 30).unwrap();
         assert_eq!(content, "0\n3\n1 0\n3 10\n4 25\n");
         assert_eq!(parse(&content).unwrap().entries(), epochs.entries());
-        assert!(epochs.take_dirty(Path::new("")).is_none());
+        assert!(epochs.take_dirty(Path::new(""), 30).is_none());
         for broken in ["", "1\n0\n", "0\n2\n1 0\n", "0\n2\n3 0\n1 5\n", "0\nx\n"] {
             assert!(parse(broken).is_none(), "{broken:?}");
         }
+    }
+
+    #[test]
+    fn a_leadership_is_written_with_its_first_record() {
+        let mut epochs = epochs();
+        epochs.take_dirty(Path::new(""), 30);
+        epochs.begin(6, 30);
+        assert_eq!(epochs.end_offset_for(5, 30), Some((4, 30)));
+        assert_eq!(epochs.end_offset_for(6, 30), Some((6, 30)));
+        assert!(epochs.take_dirty(Path::new(""), 30).is_none());
+        let (_, content) = epochs.take_dirty(Path::new(""), 31).unwrap();
+        assert!(content.ends_with("6 30\n"));
+        assert!(epochs.take_dirty(Path::new(""), 31).is_none());
+        epochs.begin(7, 31);
+        epochs.begin(8, 31);
+        assert_eq!(
+            epochs.end_offset_for(7, 31),
+            Some((6, 31)),
+            "an epoch without records leaves no trace"
+        );
     }
 
     #[test]

@@ -15,8 +15,8 @@ use crate::{Disk, DiskError, DiskFile, OpenMode};
 
 const LOCK_FILE: &str = ".lock";
 const CLEAN_FILE: &str = ".kafka_cleanshutdown";
-const CLEAN_CONTENT: &[u8] = br#"{"version":0,"brokerEpoch":-1}"#;
 const RECOVERY_POINTS: &str = "recovery-point-offset-checkpoint";
+const HIGH_WATERMARKS: &str = "replication-offset-checkpoint";
 const START_OFFSETS: &str = "log-start-offset-checkpoint";
 /// Says which topic a partition's folder belongs to.
 pub(crate) const METADATA_FILE: &str = "partition.metadata";
@@ -45,6 +45,7 @@ pub enum LogDirError {
 struct Known {
     recovery_points: BTreeMap<PartitionName, i64>,
     start_offsets: BTreeMap<PartitionName, i64>,
+    high_watermarks: BTreeMap<PartitionName, i64>,
 }
 
 /// A log directory that this process holds.
@@ -54,6 +55,7 @@ pub struct LogDir {
     path: PathBuf,
     budget: HotBudget,
     clean: bool,
+    clean_epoch: Option<i64>,
     known: Mutex<Known>,
     /// Serialises writers of the checkpoint files.
     writing: Mutex<()>,
@@ -70,10 +72,13 @@ impl LogDir {
         disk.create_dir(path)?;
         let lock = lock(&*disk, path)?;
         let clean_file = path.join(CLEAN_FILE);
-        let clean = disk.exists(&clean_file)?;
+        let clean_content = disk.read_file(&clean_file)?;
+        let clean = clean_content.is_some();
+        let clean_epoch = clean_content.and_then(|content| broker_epoch(&content));
         let known = Known {
             recovery_points: checkpoint::read(&*disk, &path.join(RECOVERY_POINTS))?,
             start_offsets: checkpoint::read(&*disk, &path.join(START_OFFSETS))?,
+            high_watermarks: checkpoint::read(&*disk, &path.join(HIGH_WATERMARKS))?,
         };
         for name in disk.list(path)?.iter().filter(|name| name.ends_with(DELETE_SUFFIX)) {
             disk.remove_dir(&path.join(name))?;
@@ -86,6 +91,7 @@ impl LogDir {
             path: path.to_owned(),
             budget: HotBudget::default(),
             clean,
+            clean_epoch,
             known: Mutex::new(known),
             writing: Mutex::new(()),
             lock,
@@ -105,6 +111,18 @@ impl LogDir {
     /// Whether the last shutdown was clean.
     pub fn was_clean(&self) -> bool {
         self.clean
+    }
+
+    /// The broker epoch under which the last process stopped cleanly; `None` after an unclean stop, or when it did not know
+    /// its epoch. A broker that registers with another one may have lost records (KIP-966).
+    pub fn clean_shutdown_epoch(&self) -> Option<i64> {
+        self.clean_epoch
+    }
+
+    /// The high watermark that was written last, if any: at most what it was at the end.
+    pub fn high_watermark(&self, topic: &str, partition: i32) -> Option<i64> {
+        let name = (topic.to_owned(), partition);
+        self.known.lock().high_watermarks.get(&name).copied()
     }
 
     /// Partitions that have a folder, sorted.
@@ -196,6 +214,24 @@ impl LogDir {
         let known = &mut *self.known.lock();
         known.recovery_points.remove(&name);
         known.start_offsets.remove(&name);
+        known.high_watermarks.remove(&name);
+    }
+
+    /// Writes the checkpoint of high watermarks. What it is not told of keeps its old entry.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn write_high_watermarks(
+        &self,
+        offsets: impl IntoIterator<Item = (PartitionName, i64)>,
+    ) -> Result<(), DiskError> {
+        let _writing = self.writing.lock();
+        let high_watermarks = {
+            let known = &mut *self.known.lock();
+            known.high_watermarks.extend(offsets);
+            known.high_watermarks.clone()
+        };
+        checkpoint::write(&*self.disk, &self.path.join(HIGH_WATERMARKS), &high_watermarks)
     }
 
     /// Writes the checkpoints of recovery points and log starts. What it is not told of keeps its old entry
@@ -220,12 +256,14 @@ impl LogDir {
         checkpoint::write(&*self.disk, &self.path.join(START_OFFSETS), &start_offsets)
     }
 
-    /// Notes that all logs were closed well: the last thing that a process does with the directory.
+    /// Notes that all logs were closed well, under which broker epoch (-1: not known), in Kafka's form (KIP-966): the last
+    /// thing that a process does with the directory.
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub fn mark_clean(&self) -> Result<(), DiskError> {
-        self.disk.write_file_atomically(&self.path.join(CLEAN_FILE), CLEAN_CONTENT)
+    pub fn mark_clean(&self, broker_epoch: i64) -> Result<(), DiskError> {
+        let content = format!(r#"{{"version":0,"brokerEpoch":{broker_epoch}}}"#);
+        self.disk.write_file_atomically(&self.path.join(CLEAN_FILE), content.as_bytes())
     }
 
     /// Lets another process, or another broker of this one, take the directory. Nothing may be written to it afterwards.
@@ -240,6 +278,15 @@ impl LogDir {
     fn folder(&self, topic: &str, partition: i32) -> PathBuf {
         self.path.join(format!("{topic}-{partition}"))
     }
+}
+
+/// The epoch in Kafka's `{"version":0,"brokerEpoch":7}`.
+fn broker_epoch(content: &[u8]) -> Option<i64> {
+    let text = std::str::from_utf8(content).ok()?;
+    let (_, rest) = text.split_once(r#""brokerEpoch""#)?;
+    let value = rest.trim_start().strip_prefix(':')?.trim_start();
+    let end = value.find(|c: char| c != '-' && !c.is_ascii_digit()).unwrap_or(value.len());
+    value.get(..end)?.parse().ok().filter(|epoch| *epoch >= 0)
 }
 
 fn parse_folder(name: &str) -> Option<PartitionName> {

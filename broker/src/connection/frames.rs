@@ -12,18 +12,18 @@ const LENGTH_BYTES: usize = 4;
 
 /// The bytes that were read and not yet handled.
 #[derive(Debug)]
-pub(super) struct Frames {
+pub(crate) struct Frames {
     buffer: BytesMut,
     max_frame_bytes: usize,
 }
 
 impl Frames {
-    pub(super) fn new(max_frame_bytes: usize) -> Self {
+    pub(crate) fn new(max_frame_bytes: usize) -> Self {
         Self { buffer: BytesMut::new(), max_frame_bytes }
     }
 
     /// The next complete frame without its length: a view into what was read, not a copy.
-    pub(super) fn next(&mut self) -> Result<Option<Bytes>, CloseReason> {
+    pub(crate) fn next(&mut self) -> Result<Option<Bytes>, CloseReason> {
         let Some(len) = self.next_len()? else { return Ok(None) };
         if self.buffer.len() < LENGTH_BYTES + len {
             return Ok(None);
@@ -43,7 +43,7 @@ impl Frames {
     }
 
     /// Bytes that the frame at the front needs in all, or what is read at least.
-    pub(super) fn wanted(&self) -> usize {
+    pub(crate) fn wanted(&self) -> usize {
         match self.next_len() {
             Ok(Some(len)) => (LENGTH_BYTES + len).max(MIN_READ_BYTES),
             _ => MIN_READ_BYTES,
@@ -52,7 +52,7 @@ impl Frames {
 
     /// The buffer with room for the rest of the frame at the front. The room grows with what has
     /// arrived: a length alone, which anybody can send, must not reserve memory.
-    pub(super) fn space(&mut self) -> &mut BytesMut {
+    pub(crate) fn space(&mut self) -> &mut BytesMut {
         let missing = self.wanted().saturating_sub(self.buffer.len());
         let trusted = self.buffer.len().max(MIN_READ_BYTES);
         self.buffer.reserve(missing.min(trusted).max(1));
@@ -60,7 +60,7 @@ impl Frames {
     }
 
     /// Bytes read and not handled.
-    pub(super) fn buffered(&self) -> usize {
+    pub(crate) fn buffered(&self) -> usize {
         self.buffer.len()
     }
 }

@@ -40,7 +40,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
-use frames::Frames;
+pub(crate) use frames::Frames;
 use output::Output;
 use reply::Pending;
 pub(crate) use reply::{CloseReason, Reply, Service};

@@ -95,7 +95,7 @@ impl Partitions {
         }
         self.log_dir.write_checkpoints(view.online().map(offsets))?;
         match first_error {
-            None => self.log_dir.mark_clean(),
+            None => self.log_dir.mark_clean(-1),
             Some(error) => Err(error),
         }
     }

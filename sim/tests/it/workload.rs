@@ -158,7 +158,7 @@ impl Workload {
         let offsets = life.logs.iter().enumerate();
         let offsets = offsets.map(|(i, l)| (("t".into(), i as i32), l.recovery_point(), 0));
         life.dir.write_checkpoints(offsets)?;
-        life.dir.mark_clean()
+        life.dir.mark_clean(-1)
     }
 
     /// Compares what the logs hold with the models, and takes what survived as what is.

@@ -18,6 +18,8 @@ pub struct FlushPlan {
     /// New content of the leader epoch checkpoint.
     epochs: Option<(PathBuf, String)>,
     end: OffsetPosition,
+    /// Truncations of the log before the plan.
+    truncations: u64,
 }
 
 impl FlushPlan {
@@ -73,21 +75,26 @@ impl Log {
             active: dirty.then(|| self.active().clone()),
             names: self.names_unsynced,
             folder: self.folder_unsynced,
-            epochs: self.epochs.take_dirty(&self.dir),
+            epochs: self.epochs.take_dirty(&self.dir, end.offset),
             end,
+            truncations: self.truncations,
         }
     }
 
-    /// Notes that `plan` has run.
-    pub fn flushed(&mut self, plan: &FlushPlan) {
+    /// Notes that `plan` has run. Returns whether the log is durable up to the plan's end: it is not when a truncation
+    /// came in between, after which other records may be at these offsets.
+    pub fn flushed(&mut self, plan: &FlushPlan) -> bool {
         self.unsynced.retain(|s| !plan.closed.iter().any(|done| Arc::ptr_eq(s, done)));
         // A segment made after the plan needs another sync of the folder.
         if plan.names && plan.end.segment_base == self.active().base_offset() {
             self.names_unsynced = false;
         }
         self.folder_unsynced &= !plan.folder;
-        // A truncation may have come between.
-        self.recovery_point = self.recovery_point.max(plan.end.offset).min(self.end_offset);
+        let valid = self.truncations == plan.truncations;
+        if valid {
+            self.recovery_point = self.recovery_point.max(plan.end.offset);
+        }
+        valid
     }
 
     /// Notes that `plan` failed: a later plan does its work if the disk was only full, else the log takes no writes

@@ -91,6 +91,8 @@ pub struct Log {
     hot: HotTail,
     producers: Producers,
     epochs: LeaderEpochs,
+    /// How often the log was truncated: a flush that began before says nothing of what was appended after.
+    truncations: u64,
     failed: bool,
 }
 
@@ -103,6 +105,31 @@ impl Log {
     /// Offset that the next record gets.
     pub fn end_offset(&self) -> i64 {
         self.end_offset
+    }
+
+    /// `offset` as a bound for readers: the segment that holds it, without looking for its place there.
+    pub fn bound(&self, offset: i64) -> OffsetPosition {
+        if offset >= self.end_offset {
+            return self.end();
+        }
+        let at = self.segments.partition_point(|s| s.base_offset() <= offset).saturating_sub(1);
+        let segment_base = self.segments.get(at).map_or(offset, |s| s.base_offset());
+        OffsetPosition { offset, segment_base, position: OffsetPosition::UNKNOWN }
+    }
+
+    /// Notes that this node leads under `epoch` from the log's end on (KIP-101).
+    pub fn begin_epoch(&mut self, epoch: i32) {
+        self.epochs.begin(epoch, self.end_offset);
+    }
+
+    /// Forgets the epochs that have no record: those under which this node led without being written to.
+    pub fn drop_empty_epochs(&mut self) {
+        self.epochs.truncate_from_end(self.end_offset);
+    }
+
+    /// Whether the log takes writes.
+    pub fn is_failed(&self) -> bool {
+        self.failed
     }
 
     /// The log's end and where it is.
@@ -169,6 +196,11 @@ impl Log {
         append_time_ms: Option<i64>,
         now_ms: i64,
     ) -> Result<Appended, AppendError> {
+        let size = batch.header().size();
+        if size > self.config.segment_bytes as usize {
+            let limit = self.config.segment_bytes;
+            return Err(AppendError::LargerThanSegment { size, limit });
+        }
         let (mut head, records) = split(batch);
         patch_base_offset(&mut head, self.end_offset);
         patch_partition_leader_epoch(&mut head, leader_epoch);
@@ -182,7 +214,8 @@ impl Log {
         self.append_patched(&header, &head, &records, now_ms)
     }
 
-    /// Appends a batch as follower: offsets and leader epoch are the leader's.
+    /// Appends a batch as follower: offsets and leader epoch are the leader's, and so was the decision about its size. Its
+    /// bytes are a part of a large response, so they are not kept in memory.
     ///
     /// # Errors
     /// [`AppendError::OutOfOrder`] when the batch begins before the log's end; others as [`Log::append`].
@@ -199,7 +232,9 @@ impl Log {
             });
         }
         let (head, records) = split(batch);
-        self.append_patched(header, &head, &records, now_ms)
+        let appended = self.append_patched(header, &head, &records, now_ms);
+        self.hot.clear();
+        appended
     }
 
     fn append_patched(
@@ -211,11 +246,6 @@ impl Log {
     ) -> Result<Appended, AppendError> {
         if self.failed {
             return Err(AppendError::Failed);
-        }
-        let size = header.size();
-        if size > self.config.segment_bytes as usize {
-            let limit = self.config.segment_bytes;
-            return Err(AppendError::LargerThanSegment { size, limit });
         }
         if self.must_roll(header, now_ms) {
             self.roll(now_ms)?;

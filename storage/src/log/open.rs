@@ -82,12 +82,14 @@ impl Log {
             hot: HotTail::new(budget),
             producers: Producers::default(),
             epochs: LeaderEpochs::default(),
+            truncations: 0,
             failed: false,
         };
         if state.clean {
             log.recovery_point = end_offset;
         }
-        log.rebuild_state(now_ms)?;
+        let epochs = LeaderEpochs::load(&*log.disk, &log.dir)?;
+        log.rebuild_state(epochs, now_ms)?;
         if recovered {
             log.recovery_point = log.recovery_point.min(end_offset - 1).max(0);
             log.flush()?;
@@ -95,19 +97,27 @@ impl Log {
         Ok((log, report))
     }
 
-    /// Producer state and leader epochs: from their files, and from the batches that these do not know.
-    pub(super) fn rebuild_state(&mut self, now_ms: i64) -> Result<(), OpenError> {
+    /// Producer state and leader epochs: from a snapshot, from `epochs`, and from the batches that these do not know. Without
+    /// `epochs` all batches are looked at.
+    pub(super) fn rebuild_state(
+        &mut self,
+        epochs: Option<LeaderEpochs>,
+        now_ms: i64,
+    ) -> Result<(), OpenError> {
         let (producers, snapshot) =
             Producers::load(&*self.disk, &self.dir, self.end_offset, now_ms)?;
         self.producers = producers;
-        let epochs = LeaderEpochs::load(&*self.disk, &self.dir)?;
-        let mut from = snapshot.max(self.start_offset);
+        // The epochs' file is as new as the last flush; a snapshot may be newer.
+        let mut from = snapshot.min(self.recovery_point).max(self.start_offset);
         match epochs {
             Some(epochs) => {
                 self.epochs = epochs;
                 self.epochs.truncate_from_end(self.end_offset);
             }
-            None => from = self.start_offset,
+            None => {
+                self.epochs = LeaderEpochs::default();
+                from = self.start_offset;
+            }
         }
         for segment in &self.segments {
             let end = segment.len();
@@ -125,7 +135,10 @@ impl Log {
                 if header.base_offset >= snapshot {
                     self.producers.update(&header, now_ms);
                 }
-                self.epochs.assign(header.partition_leader_epoch, header.base_offset);
+                let epoch = header.partition_leader_epoch;
+                if self.epochs.latest().is_none_or(|latest| latest < epoch) {
+                    self.epochs.assign(epoch, header.base_offset);
+                }
                 walk.skip(&header);
             }
         }

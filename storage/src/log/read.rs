@@ -51,6 +51,14 @@ pub struct ColdRead {
     pub(super) upper: OffsetPosition,
 }
 
+/// What one segment gave.
+enum Found {
+    Slice(LogSlice),
+    /// Nothing at or after the offset (its end was compacted away).
+    Nothing,
+    MustBlock,
+}
+
 impl ColdRead {
     /// Finds the bytes. With `cached` it never waits for the disk, but returns `None` where it would; then run
     /// it again without, on a thread that may block: that also brings the bytes into memory.
@@ -58,32 +66,40 @@ impl ColdRead {
     /// # Errors
     /// [`ReadError::Disk`], [`ReadError::Corrupt`].
     pub fn run(&self, cached: bool) -> Result<Option<LogSlice>, ReadError> {
-        let Some(slice) = self.read_from(&self.segment, cached)? else { return Ok(None) };
-        match &self.next {
-            // Nothing at or after the offset in this segment (its end was compacted away).
-            Some(next) if slice.len == 0 && self.upper.offset > next.base_offset() => {
-                self.read_from(next, cached)
-            }
-            _ => Ok(Some(slice)),
+        let mut found = self.read_from(&self.segment, cached)?;
+        if let (Found::Nothing, Some(next)) = (&found, &self.next)
+            && self.upper.offset > next.base_offset()
+        {
+            found = self.read_from(next, cached)?;
         }
+        Ok(match found {
+            Found::Slice(slice) => Some(slice),
+            Found::Nothing => Some(LogSlice::default()),
+            Found::MustBlock => None,
+        })
     }
 
-    fn read_from(&self, segment: &Segment, cached: bool) -> Result<Option<LogSlice>, ReadError> {
-        let Some(bound) = bound_position(segment, &self.upper, cached)? else { return Ok(None) };
-        let Some(found) = find(segment, self.offset, bound, cached)? else { return Ok(None) };
-        let Some((start, first)) = found else { return Ok(Some(LogSlice::default())) };
+    fn read_from(&self, segment: &Segment, cached: bool) -> Result<Found, ReadError> {
+        let Some(bound) = bound_position(segment, &self.upper, cached)? else {
+            return Ok(Found::MustBlock);
+        };
+        let Some(found) = find(segment, self.offset, bound, cached)? else {
+            return Ok(Found::MustBlock);
+        };
+        let Some((start, first)) = found else { return Ok(Found::Nothing) };
         let available = (bound - start) as usize;
         let mut len = available.min(self.max_bytes);
         if first.size() > len {
             if !self.min_one {
-                return Ok(Some(LogSlice::default()));
+                // What does not fit is asked for again: the next segment would be a gap.
+                return Ok(Found::Slice(LogSlice::default()));
             }
             len = first.size();
         }
         let range = start..start + len as u64;
         if cached {
             if !in_memory(segment, range)? {
-                return Ok(None);
+                return Ok(Found::MustBlock);
             }
         } else {
             warm(segment, range)?;
@@ -94,7 +110,7 @@ impl ColdRead {
             }
             _ => Piece::Bytes(copy(segment, start, len)?),
         };
-        Ok(Some(LogSlice { len, segments: vec![piece] }))
+        Ok(Found::Slice(LogSlice { len, segments: vec![piece] }))
     }
 }
 

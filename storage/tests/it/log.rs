@@ -288,3 +288,67 @@ fn producer_state_survives_a_restart_of_any_kind() {
         assert!(check(41).is_err());
     }
 }
+
+/// A silent gap otherwise, for consumers and for followers.
+#[test]
+fn what_does_not_fit_is_not_skipped() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut log = open(dir.path(), small());
+    fill(&mut log, 0, 60);
+    assert!(log.segment_count() > 2);
+    for offset in 0..59 {
+        let Read::Cold(cold) = log.read(offset, log.end(), 100, false).unwrap() else { panic!() };
+        assert_eq!(cold.run(false).unwrap().unwrap().len, 0, "at {offset}");
+    }
+}
+
+#[test]
+fn truncation_in_the_middle_of_a_batch_takes_all_of_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut log = open(dir.path(), small());
+    log.append(&batch(&["a", "b", "c"], 1), 0, None, 0).unwrap();
+    log.append(&batch(&["d", "e", "f"], 1), 0, None, 0).unwrap();
+    log.truncate_to(4, 0).unwrap();
+    assert_eq!(log.end_offset(), 3);
+    log.append(&batch(&["g"], 1), 1, None, 0).unwrap();
+    assert_eq!(offsets(&read_all(&log, 0, 999)), [0, 1, 2, 3]);
+}
+
+#[test]
+fn a_flush_says_nothing_of_what_came_after_a_truncation() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut log = open(dir.path(), small());
+    fill(&mut log, 0, 10);
+    log.flush().unwrap();
+    fill(&mut log, 10, 20);
+    let plan = log.plan_flush();
+    plan.run().unwrap();
+    log.prepare_truncation(5);
+    assert_eq!(log.recovery_point(), 5);
+    assert!(!log.flushed(&plan));
+    log.truncate_to(5, 0).unwrap();
+    fill(&mut log, 5, 20);
+    assert_eq!(log.recovery_point(), 5);
+    log.flush().unwrap();
+    assert_eq!(log.recovery_point(), 20);
+}
+
+#[test]
+fn a_reset_log_begins_where_it_is_told() {
+    for at in [0, 20, 500] {
+        let dir = tempfile::tempdir().unwrap();
+        let mut log = open(dir.path(), small());
+        fill(&mut log, 0, 60);
+        log.flush().unwrap();
+        log.prepare_truncation(0);
+        log.reset_to(at, 0).unwrap();
+        assert_eq!((log.start_offset(), log.end_offset(), log.size()), (at, at, 0));
+        assert!(log.epochs().entries().is_empty());
+        log.append(&batch(&["x"], 1), 3, None, 0).unwrap();
+        log.close().unwrap();
+        drop(log);
+        let (log, _) = try_open(dir.path(), small(), OpenState::default()).unwrap();
+        assert_eq!((log.start_offset(), log.end_offset()), (at, at + 1));
+        assert_eq!(log.epochs().epoch_of(at), Some(3));
+    }
+}

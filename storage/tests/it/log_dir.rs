@@ -28,7 +28,7 @@ fn it_knows_how_the_last_run_ended() {
     fill(&mut log, 0, 10);
     log.close().unwrap();
     logs.write_checkpoints([(("t".into(), 3), log.recovery_point(), 4)]).unwrap();
-    logs.mark_clean().unwrap();
+    logs.mark_clean(7).unwrap();
     drop((log, logs));
 
     let logs = open(dir.path()).unwrap();

@@ -1,0 +1,96 @@
+use storage::log::OpenError;
+
+use crate::{Divergence, Replica};
+
+/// A cut that a follower has to make before it goes on: [`Replica::prepare`] it, write the checkpoint of recovery points, then
+/// [`Replica::truncate`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Truncation {
+    leader_epoch: i32,
+    cut: Cut,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cut {
+    /// Drop what is at or after it.
+    From(i64),
+    /// Drop everything and begin there.
+    Anew(i64),
+}
+
+impl std::fmt::Display for Truncation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.cut {
+            Cut::From(offset) => write!(f, "truncated to offset {offset}"),
+            Cut::Anew(offset) => write!(f, "begun anew at offset {offset}"),
+        }
+    }
+}
+
+impl Replica {
+    /// The leader of `leader_epoch` says where this log departs from its own. One step: when this log does not know the
+    /// epoch either, the next fetch finds the next divergence (KIP-279). `None`: the follower follows another leader by now.
+    pub fn diverged(&self, leader_epoch: i32, told: Divergence) -> Option<Truncation> {
+        self.follows(leader_epoch).then(|| {
+            let end = self.log.end_offset();
+            let known = self.log.epochs().end_offset_for(told.epoch, end);
+            let offset = match known {
+                _ if told.epoch < 0 => told.end_offset,
+                // The same epoch here and there holds the same records: the shorter end counts.
+                Some((epoch, own_end)) if epoch == told.epoch => own_end.min(told.end_offset),
+                // Not known here: all after the last epoch that both could know.
+                Some((_, own_end)) => own_end,
+                None => told.end_offset,
+            };
+            Truncation { leader_epoch, cut: Cut::From(offset.clamp(0, end)) }
+        })
+    }
+
+    /// The leader of `leader_epoch`, whose log begins at `leader_start`, has not what comes after this log.
+    pub fn out_of_range(&self, leader_epoch: i32, leader_start: i64) -> Option<Truncation> {
+        let valid = self.follows(leader_epoch) && leader_start >= 0;
+        valid.then_some(Truncation { leader_epoch, cut: Cut::Anew(leader_start) })
+    }
+
+    /// Lowers the recovery point to what will be left. The caller makes it durable before it truncates.
+    ///
+    /// Returns whether the cut is still wanted.
+    pub fn prepare(&mut self, truncation: &Truncation) -> bool {
+        if !self.follows(truncation.leader_epoch) {
+            return false;
+        }
+        self.log.prepare_truncation(match truncation.cut {
+            Cut::From(offset) => offset,
+            Cut::Anew(_) => 0,
+        });
+        true
+    }
+
+    /// Makes the cut, durably; producers' state and epochs follow. Returns whether it was still wanted.
+    ///
+    /// # Errors
+    /// When a file cannot be cut: the log takes no writes any more.
+    pub fn truncate(&mut self, truncation: &Truncation, wall_ms: i64) -> Result<bool, OpenError> {
+        if !self.follows(truncation.leader_epoch) {
+            return Ok(false);
+        }
+        match truncation.cut {
+            Cut::From(offset) => self.log.truncate_to(offset, wall_ms)?,
+            Cut::Anew(offset) => self.log.reset_to(offset, wall_ms)?,
+        }
+        let end = self.log.end();
+        if self.durable.offset >= end.offset {
+            self.durable = end;
+        }
+        if self.high_watermark.offset > end.offset {
+            self.high_watermark = end;
+        } else if self.high_watermark.offset < self.log.start_offset() {
+            self.high_watermark = self.log.bound(self.log.start_offset());
+        }
+        Ok(true)
+    }
+
+    pub(crate) fn follows(&self, leader_epoch: i32) -> bool {
+        self.is_follower() && self.assignment.leader_epoch == leader_epoch
+    }
+}

@@ -1,0 +1,53 @@
+use storage::log::OffsetPosition;
+
+use crate::Replica;
+use crate::replica::Role;
+
+impl Replica {
+    /// Everything before it is committed: consumers see it, acks=all is answered.
+    pub fn high_watermark(&self) -> OffsetPosition {
+        self.high_watermark
+    }
+
+    /// What this replica itself holds, as the rules count it.
+    pub(crate) fn held(&self) -> OffsetPosition {
+        if self.rules.flush_before_ack { self.durable } else { self.log.end() }
+    }
+
+    /// Moves the leader's high watermark to what the maximal ISR holds. Returns whether it moved.
+    ///
+    /// It stands still below the effective min ISR (KIP-966), so that what is committed is on enough replicas.
+    pub(crate) fn advance(&mut self) -> bool {
+        let Role::Leader(leader) = &self.role else { return false };
+        let (isr, rules) = (&self.assignment.isr, &self.rules);
+        if isr.len() < rules.effective_min_isr(self.assignment.replicas.len()) {
+            return false;
+        }
+        let own = self.held();
+        let end = self.log.end_offset();
+        let mut least = own.offset;
+        for follower in leader.followers.iter().filter(|follower| follower.end < own.offset) {
+            let counts = isr.contains(&follower.id)
+                || leader.counted.contains(&follower.id)
+                || follower.is_joining(end, leader.now_ms, rules);
+            if counts {
+                least = least.min(follower.end);
+            }
+        }
+        if least <= self.high_watermark.offset {
+            return false;
+        }
+        self.high_watermark = if least == own.offset { own } else { self.log.bound(least) };
+        true
+    }
+
+    /// A follower's: what the leader told, as far as it is here.
+    pub(crate) fn learn_high_watermark(&mut self, told: i64) -> bool {
+        let known = told.min(self.log.end_offset());
+        if known <= self.high_watermark.offset {
+            return false;
+        }
+        self.high_watermark = self.log.bound(known);
+        true
+    }
+}
