@@ -24,6 +24,8 @@ pub mod controller;
 pub mod identity;
 pub mod image;
 pub mod log;
+pub mod node;
+pub mod raft;
 pub mod record;
 mod uuid_text;
 

@@ -11,6 +11,7 @@
 use protocol::Uuid;
 use serde::{Deserialize, Serialize};
 
+use crate::raft::Voter;
 use crate::uuid_text;
 
 /// One change of the cluster's metadata. Names follow Kafka's metadata records.
@@ -64,6 +65,19 @@ pub enum MetadataRecord {
         name: String,
         /// Its level.
         level: i16,
+    },
+    /// A leader of the metadata quorum began its epoch. Changes nothing in the image, but counts as a record: when it is
+    /// committed, so is everything before it (Raft's no-op).
+    LeaderChange {
+        /// Node id of the leader.
+        leader: i32,
+        /// Its epoch.
+        epoch: i32,
+    },
+    /// Who votes in the metadata quorum from here on (KIP-853). Alone in its frame; nothing in the image changes.
+    Voters {
+        /// All voters, by node id.
+        voters: Vec<Voter>,
     },
 }
 

@@ -213,6 +213,8 @@ impl MetadataImage {
                     level => features.insert(name.clone(), *level),
                 };
             }
+            // The quorum's own: they take an offset and are kept by the log (see `crate::raft`).
+            MetadataRecord::LeaderChange { .. } | MetadataRecord::Voters { .. } => {}
         }
         self.offset += 1;
         Ok(())

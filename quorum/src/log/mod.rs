@@ -7,6 +7,7 @@
 //! steps loses nothing, and the next start cleans up.
 
 mod frame;
+mod frame_type;
 mod recovery;
 mod snapshot;
 
@@ -17,11 +18,14 @@ use std::sync::Arc;
 use storage::disk::{Disk, DiskError, DiskFailure, DiskFile, OpenMode};
 use thiserror::Error;
 
+pub use frame_type::Frame;
 pub use recovery::Recovery;
 
 use crate::image::{ApplyError, MetadataImage};
 use crate::record::MetadataRecord;
 
+/// Longest payload of a frame, in bytes: bounds messages and what a damaged length makes us look at.
+pub const MAX_FRAME_BYTES: usize = 16 * 1024 * 1024;
 /// A log smaller than this is never compacted.
 const COMPACT_FROM_BYTES: u64 = 4 * 1024 * 1024;
 /// A log is compacted when it is this many times as large as the last snapshot.
