@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{LogError, frame};
 use crate::image::MetadataImage;
+use crate::raft::{Voter, VoterSet};
 use crate::record::MetadataRecord;
 
 /// Records in one frame of a snapshot.
@@ -17,37 +18,56 @@ struct Head {
     offset: u64,
     next_broker_epoch: i64,
     records: usize,
+    /// Epoch of the last frame before `offset`.
+    #[serde(default)]
+    epoch: i32,
+    /// The voters at `offset`, when the log named any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    voters: Option<Vec<Voter>>,
+}
+
+/// A snapshot that was read.
+pub(super) struct Snapshot {
+    pub(super) image: MetadataImage,
+    pub(super) epoch: i32,
+    pub(super) voters: Option<VoterSet>,
 }
 
 pub(super) fn name(offset: u64) -> String {
     format!("{offset:020}.snapshot")
 }
 
-pub(super) fn encode(image: &MetadataImage) -> Result<Vec<u8>, LogError> {
+pub(super) fn encode(
+    image: &MetadataImage,
+    epoch: i32,
+    voters: Option<&VoterSet>,
+) -> Result<Vec<u8>, LogError> {
     let records = image.to_records();
     let head = Head {
         offset: image.offset(),
         next_broker_epoch: image.next_broker_epoch(),
         records: records.len(),
+        epoch,
+        voters: voters.map(|set| set.iter().collect()),
     };
     let mut bytes = Vec::new();
-    frame::encode(&mut bytes, 0, &serde_json::to_vec(&head)?)?;
+    frame::encode(&mut bytes, 0, 0, &serde_json::to_vec(&head)?)?;
     let mut index = 0;
     for chunk in records.chunks(RECORDS_PER_FRAME) {
-        frame::encode(&mut bytes, index, &serde_json::to_vec(chunk)?)?;
+        frame::encode(&mut bytes, index, 0, &serde_json::to_vec(chunk)?)?;
         index += chunk.len() as u64;
     }
     Ok(bytes)
 }
 
 /// Reads a snapshot; it was renamed into place only after it was synced, so any damage is an error.
-pub(super) fn decode(path: &Path, bytes: &[u8]) -> Result<MetadataImage, LogError> {
+pub(super) fn decode(path: &Path, bytes: &[u8]) -> Result<Snapshot, LogError> {
     let mut at = 0;
     let corrupt =
         |at: usize, why: String| LogError::Corrupt { path: path.to_owned(), at: at as u64, why };
-    let next = |at: &mut usize| match frame::decode(&bytes[*at..]) {
-        frame::Found::Frame { payload, .. } => {
-            *at += frame::HEADER_BYTES + payload.len();
+    let next = |at: &mut usize| match frame::decode(bytes.get(*at..).unwrap_or_default()) {
+        frame::Found::Frame { payload, len, .. } => {
+            *at += len;
             Ok(payload)
         }
         frame::Found::End => Err(corrupt(*at, "the snapshot is not whole".to_owned())),
@@ -66,6 +86,7 @@ pub(super) fn decode(path: &Path, bytes: &[u8]) -> Result<MetadataImage, LogErro
         }
         records.extend(chunk);
     }
-    MetadataImage::from_snapshot(head.offset, head.next_broker_epoch, &records)
-        .map_err(|source| LogError::Apply { path: path.to_owned(), offset: 0, source })
+    let image = MetadataImage::from_snapshot(head.offset, head.next_broker_epoch, &records)
+        .map_err(|source| LogError::Apply { path: path.to_owned(), offset: 0, source })?;
+    Ok(Snapshot { image, epoch: head.epoch, voters: head.voters.map(VoterSet::new) })
 }

@@ -92,7 +92,7 @@ fn a_tail_of_zeros_or_with_a_wrong_checksum_is_cut() {
     let mut zeros = good.clone();
     zeros.resize(good.len() + 5000, 0);
     let mut flipped = good;
-    frame::encode(&mut flipped, 6, b"[{}]").unwrap();
+    frame::encode(&mut flipped, 6, 0, b"[{}]").unwrap();
     *flipped.last_mut().unwrap() ^= 1;
     for bytes in [zeros, flipped] {
         fs::write(&path, bytes).unwrap();

@@ -33,7 +33,9 @@ pub enum OpenError {
     #[error("quorum state: {0}")]
     Disk(#[from] DiskError),
     /// The quorum's state is damaged: a vote might be given twice by going on.
-    #[error("{path} is damaged: {why}; restore the folder from a backup, or empty it and add the voter again")]
+    #[error(
+        "{path} is damaged: {why}; restore the folder from a backup, or empty it and add the voter again"
+    )]
     State {
         /// The file.
         path: String,
@@ -52,7 +54,9 @@ pub enum NodeError {
     #[error("quorum state: {0}")]
     Disk(#[from] DiskError),
     /// The leader's log contradicts what was committed here.
-    #[error("the leader's log ends at {end_offset}, before what is committed here ({committed}): a quorum was lost or a disk put back")]
+    #[error(
+        "the leader's log ends at {end_offset}, before what is committed here ({committed}): a quorum was lost or a disk put back"
+    )]
     Diverged {
         /// Where the leader's log and this one part.
         end_offset: u64,
