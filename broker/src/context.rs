@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use parking_lot::RwLock;
@@ -11,11 +12,14 @@ use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
 use crate::broker_config::BrokerConfig;
+use crate::cluster::{Lifecycle, QuorumHandle};
 use crate::config::Configs;
 use crate::controller::ControllerHandle;
 use crate::group::GroupCoordinator;
 use crate::metrics::Metrics;
 use crate::partition::Partitions;
+use crate::peers::Peers;
+use crate::producer_ids::ProducerIds;
 
 /// A broker's parts. Handlers share it; each part locks for itself, and none is held while another is taken.
 #[derive(Debug)]
@@ -26,7 +30,11 @@ pub struct Broker {
     pub(crate) cluster_id: Str,
     pub(crate) image: Arc<ImageCell>,
     pub(crate) partitions: Arc<Partitions>,
+    pub(crate) quorum: QuorumHandle,
     pub(crate) controller: ControllerHandle,
+    pub(crate) lifecycle: Lifecycle,
+    pub(crate) peers: Arc<Peers>,
+    pub(crate) producer_ids: ProducerIds,
     pub(crate) groups: GroupCoordinator,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) metrics: Arc<Metrics>,
@@ -43,6 +51,8 @@ impl Broker {
 #[derive(Debug, Default)]
 pub(crate) struct ImageCell {
     image: RwLock<Arc<MetadataImage>>,
+    /// Whether this broker's partitions are as the image says.
+    opened: AtomicBool,
     published: Notify,
 }
 
@@ -51,14 +61,33 @@ impl ImageCell {
         Arc::clone(&self.image.read())
     }
 
-    pub(crate) fn publish(&self, image: Arc<MetadataImage>) {
+    /// Shows an image. `opened`: this broker's partitions are as it says.
+    pub(crate) fn publish(&self, image: Arc<MetadataImage>, opened: bool) {
         *self.image.write() = image;
+        self.opened.store(opened, Ordering::Release);
         self.published.notify_waiters();
     }
 
     /// Over when an image is published after this call.
     pub(crate) fn published(&self) -> Notified<'_> {
         self.published.notified()
+    }
+
+    /// Waits for an image.
+    pub(crate) async fn wait_for(&self, fits: impl Fn(&MetadataImage) -> bool) {
+        loop {
+            let published = self.published();
+            if fits(&self.image.read()) {
+                return;
+            }
+            published.await;
+        }
+    }
+
+    /// Waits for an image, and for this broker's partitions to be as it says.
+    pub(crate) async fn wait_for_opened(&self, fits: impl Fn(&MetadataImage) -> bool) {
+        let opened = |image: &MetadataImage| self.opened.load(Ordering::Acquire) && fits(image);
+        self.wait_for(opened).await;
     }
 }
 

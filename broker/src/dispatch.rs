@@ -7,6 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use protocol::frame::{self, RequestHeader};
 use protocol::messages::{
+    AllocateProducerIdsRequest, AlterPartitionRequest, BrokerHeartbeatRequest, BrokerRegistrationRequest, EnvelopeRequest, QuorumMessageRequest,
     AlterConfigsRequest, ApiVersionsRequest, CreatePartitionsRequest, CreateTopicsRequest,
     DeleteGroupsRequest, DeleteRecordsRequest, DeleteTopicsRequest, DescribeClusterRequest,
     DescribeConfigsRequest, DescribeGroupsRequest, FetchRequest, FindCoordinatorRequest,
@@ -18,19 +19,121 @@ use protocol::messages::{
 use protocol::{ApiKey, DecodeError, Decoder, Message, Request, Segment};
 
 use crate::api;
+use crate::cluster::forward;
 use crate::connection::{CloseReason, Reply, Service};
 use crate::context::{Broker, RequestContext};
 
 impl Service for Broker {
     fn call(self: &Arc<Self>, peer: SocketAddr, frame: Bytes) -> Reply {
-        route(self, peer, frame).unwrap_or_else(|reason| {
+        receive(self, peer, frame).unwrap_or_else(|reason| {
             self.metrics.bad_requests.inc();
             Reply::Close(reason)
         })
     }
 }
 
-/// The only list of what is served: `api::api_versions` advertises from it, [`route`] sends by it.
+/// A frame from a connection. Clients wait until this broker has begun to serve, and what changes metadata is passed on
+/// when another node is the active controller.
+fn receive(broker: &Arc<Broker>, peer: SocketAddr, frame: Bytes) -> Result<Reply, CloseReason> {
+    let mut decoder = Decoder::new(frame.clone());
+    let header = frame::decode_request_header(&mut decoder)?;
+    let Ok(key) = ApiKey::try_from(header.api_key) else {
+        return Err(CloseReason::NotServed {
+            api_key: header.api_key,
+            api_version: header.api_version,
+        });
+    };
+    broker.metrics.request(key);
+    let forwards = FORWARDED.contains(&key) && !broker.quorum.leads();
+    let waits = !broker.lifecycle.is_serving() && !AMONG_NODES.contains(&key);
+    let call = Call { broker, peer, key, header, decoder };
+    if forwards && !key.versions().contains(&call.header.api_version) {
+        return Err(call.not_served());
+    }
+    if !waits && !forwards {
+        return route(call);
+    }
+    let (broker, ctx) = (Arc::clone(broker), call.context());
+    Ok(Reply::Exclusive(Box::pin(async move {
+        broker.lifecycle.serving().await;
+        if forwards {
+            return forward::forward(&broker, &ctx, frame).await;
+        }
+        answer_frame_here(&broker, peer, frame).await
+    })))
+}
+
+/// Answers a frame by this node's handlers, whoever is the active controller.
+pub(crate) async fn answer_frame_here(
+    broker: &Arc<Broker>,
+    peer: SocketAddr,
+    frame: Bytes,
+) -> Result<Vec<Segment>, CloseReason> {
+    let mut decoder = Decoder::new(frame);
+    let header = frame::decode_request_header(&mut decoder)?;
+    let (api_key, api_version) = (header.api_key, header.api_version);
+    let key =
+        ApiKey::try_from(api_key).map_err(|_| CloseReason::NotServed { api_key, api_version })?;
+    match route(Call { broker, peer, key, header, decoder })? {
+        Reply::Now(segments) => Ok(segments),
+        Reply::Nothing => Ok(Vec::new()),
+        Reply::Later(reply) | Reply::Exclusive(reply) => reply.await,
+        Reply::Close(reason) => Err(reason),
+    }
+}
+
+/// Answers a request that another broker passed on; gives the response without its length.
+pub(crate) async fn answer_forwarded(
+    broker: &Arc<Broker>,
+    peer: SocketAddr,
+    frame: Bytes,
+) -> Result<Bytes, CloseReason> {
+    let mut decoder = Decoder::new(frame.clone());
+    let header = frame::decode_request_header(&mut decoder)?;
+    if !ApiKey::try_from(header.api_key).is_ok_and(|key| FORWARDED.contains(&key)) {
+        let (api_key, api_version) = (header.api_key, header.api_version);
+        return Err(CloseReason::NotServed { api_key, api_version });
+    }
+    let framed = frame::join(answer_frame_here(broker, peer, frame).await?)?;
+    Ok(framed.slice(frame::LENGTH_BYTES.min(framed.len())..))
+}
+
+/// Answers a request of this broker to itself.
+pub(crate) async fn answer_here<R: Request>(
+    broker: &Arc<Broker>,
+    version: i16,
+    request: &R,
+) -> Result<R::Response, CloseReason> {
+    let framed = frame::encode_request(0, None, version, request)?;
+    let peer = SocketAddr::from((broker.config.listen.ip(), 0));
+    let answer = answer_frame_here(broker, peer, framed.slice(frame::LENGTH_BYTES..)).await?;
+    let framed = frame::join(answer)?;
+    let body = framed.slice(frame::LENGTH_BYTES.min(framed.len())..);
+    Ok(frame::decode_response::<R>(body, version)?.1)
+}
+
+/// What nodes ask each other, also while this one does not serve clients yet.
+const AMONG_NODES: &[ApiKey] = &[
+    ApiKey::ApiVersions,
+    ApiKey::QuorumMessage,
+    ApiKey::BrokerRegistration,
+    ApiKey::BrokerHeartbeat,
+    ApiKey::AlterPartition,
+    ApiKey::AllocateProducerIds,
+    ApiKey::Envelope,
+    ApiKey::CreateTopics,
+];
+
+/// What only the active controller can answer.
+const FORWARDED: &[ApiKey] = &[
+    ApiKey::CreateTopics,
+    ApiKey::DeleteTopics,
+    ApiKey::CreatePartitions,
+    ApiKey::AlterConfigs,
+    ApiKey::IncrementalAlterConfigs,
+];
+
+/// What clients are offered: `api::api_versions` advertises it. (What only nodes ask each other is not in it.)
 pub(crate) const SERVED: &[ApiKey] = &[
     ApiKey::Produce,
     ApiKey::Fetch,
@@ -75,14 +178,8 @@ macro_rules! route_by_key {
     };
 }
 
-fn route(broker: &Arc<Broker>, peer: SocketAddr, frame: Bytes) -> Result<Reply, CloseReason> {
-    let mut decoder = Decoder::new(frame);
-    let header = frame::decode_request_header(&mut decoder)?;
-    let not_served =
-        || CloseReason::NotServed { api_key: header.api_key, api_version: header.api_version };
-    let key = ApiKey::try_from(header.api_key).map_err(|_| not_served())?;
-    broker.metrics.request(key);
-    let mut call = Call { broker, peer, key, header, decoder };
+fn route(mut call: Call<'_>) -> Result<Reply, CloseReason> {
+    let (broker, key) = (call.broker, call.key);
     match key {
         ApiKey::Produce => {
             let request = call.decode::<ProduceRequest>()?;
@@ -116,6 +213,12 @@ fn route(broker: &Arc<Broker>, peer: SocketAddr, frame: Bytes) -> Result<Reply, 
             DeleteGroups => delete_groups: DeleteGroupsRequest,
             IncrementalAlterConfigs => incremental_alter_configs: IncrementalAlterConfigsRequest,
             OffsetDelete => offset_delete: OffsetDeleteRequest,
+            QuorumMessage => quorum_message: QuorumMessageRequest,
+            BrokerRegistration => broker_registration: BrokerRegistrationRequest,
+            BrokerHeartbeat => broker_heartbeat: BrokerHeartbeatRequest,
+            AlterPartition => alter_partition: AlterPartitionRequest,
+            AllocateProducerIds => allocate_producer_ids: AllocateProducerIdsRequest,
+            Envelope => envelope: EnvelopeRequest,
             DescribeCluster => describe_cluster: DescribeClusterRequest,
             ListConfigResources => list_config_resources: ListConfigResourcesRequest,
         }),

@@ -15,7 +15,9 @@
 //! | [`partition`] | partitions: decisions without I/O, and the log under them |
 //! | [`peers`] | requests to other brokers |
 //! | [`group`] | the group coordinator: a state machine, and its log |
-//! | [`controller`] | runs `quorum`'s controller: persist, publish, answer |
+//! | [`cluster`] | this broker as one of a cluster: quorum, registration, what goes to the active controller |
+//! | [`controller`] | commands to this node's controller |
+//! | [`producer_ids`] | ids for idempotent producers |
 //! | [`housekeeping`] | retention, expiry, checkpoints by the clock |
 //! | [`admin`], [`metrics`] | probes and figures |
 //!
@@ -27,16 +29,19 @@
 mod admin;
 mod api;
 mod broker_config;
+mod cluster;
 pub mod config;
 mod connection;
 mod context;
 mod controller;
 mod dispatch;
+mod entropy;
 mod group;
 mod housekeeping;
 mod listener;
 mod metrics;
 mod partition;
+mod producer_ids;
 #[allow(dead_code)] // Its callers come with replication and the cluster.
 mod peers;
 mod start;

@@ -1,22 +1,20 @@
 //! Starting and stopping: puts the parts together.
 //!
 //! Order at the start: configs are checked and ports opened (both can fail at once, and cheaply), then the folder is
-//! locked, the metadata replayed, the logs recovered, the groups loaded in the background, and only then are clients'
-//! connections accepted; until then they wait in the kernel's queue. `/livez` answers from the first moment, `/readyz`
-//! says what is still to be done.
+//! locked, the metadata replayed, and the node takes part in the quorum. Once it has registered with the active controller
+//! its logs are opened, and once that has unfenced it, clients are served; until then their requests wait. `/livez` answers
+//! from the first moment, `/readyz` says what is still to be done.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use protocol::Str;
-use quorum::controller::{
-    BrokerHeartbeat, Command, Controller, ControllerSettings, Entropy, RegisterBroker,
-};
+use quorum::controller::{ControllerSettings, Entropy};
 use quorum::identity::{Identity, IdentityError, METADATA_DIR};
-use quorum::image::BrokerImage;
-use quorum::log::LogError;
-use quorum::{MetadataImage, MetadataLog};
+use quorum::node::{NodeConfig, OpenError, QuorumNode};
+use quorum::raft::Timing;
 use storage::{Disk, DiskError, Flusher, LogDir, LogDirError, OsDisk};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -24,16 +22,28 @@ use tokio_util::task::TaskTracker;
 
 use crate::admin::{self, Readiness};
 use crate::broker_config::BrokerConfig;
+use crate::cluster::epoch_file::EpochFile;
+use crate::cluster::lifecycle::Registration;
+use crate::cluster::messages::Messenger;
+use crate::cluster::metadata::{MetadataApplier, NewestImage};
+use crate::cluster::quorum_thread::QuorumThread;
+use crate::cluster::voters::{StaticVoters, VotersError};
+use crate::cluster::{Lifecycle, QuorumHandle, duties};
 use crate::config::{Configs, PropertiesError, TableSchema};
 use crate::connection::Limits;
 use crate::context::{Broker, Clock, ImageCell, SystemClock};
-use crate::controller::{ControllerHandle, SubmitError, SystemEntropy};
+use crate::controller::ControllerHandle;
+use crate::entropy::SystemEntropy;
 use crate::group::{GroupCoordinator, GroupLog};
 use crate::housekeeping;
 use crate::listener::{self, ListenError};
 use crate::metrics::Metrics;
 use crate::partition::Partitions;
+use crate::peers::{PeerSettings, Peers};
+use crate::producer_ids::ProducerIds;
 
+/// Longest wait for a connection to another node.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long a stop waits for connections to end.
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -54,16 +64,32 @@ pub enum StartError {
     Identity(#[from] IdentityError),
     /// The metadata log could not be read.
     #[error(transparent)]
-    Metadata(#[from] LogError),
+    Metadata(#[from] OpenError),
+    /// The voters are not given as they must be.
+    #[error(transparent)]
+    Voters(#[from] VotersError),
+    /// A cluster of several nodes needs a name that all of them are told.
+    #[error(
+        "a node that joins others must be told the cluster's id (--cluster-id), the same on every node; \
+         any name does, for example {0}"
+    )]
+    ClusterId(String),
     /// The disk refused.
     #[error(transparent)]
     Disk(#[from] DiskError),
-    /// The broker could not register in its own metadata.
-    #[error("failed to register in the cluster's metadata: {0}")]
-    Register(String),
+    /// The broker failed before it was ready.
+    #[error("{0}")]
+    Failed(String),
     /// The system refused a thread or a task.
     #[error("failed to start a thread")]
     Thread(#[source] std::io::Error),
+}
+
+/// Threads that are waited for at the end.
+#[derive(Debug)]
+struct Threads {
+    newest: Arc<NewestImage>,
+    metadata: JoinHandle<()>,
 }
 
 /// A running broker.
@@ -72,8 +98,10 @@ pub struct BrokerHandle {
     broker: Arc<Broker>,
     addr: SocketAddr,
     admin_addr: Option<SocketAddr>,
+    leaving: CancellationToken,
     shutdown: CancellationToken,
     tasks: TaskTracker,
+    threads: Threads,
     failure: watch::Receiver<Option<String>>,
 }
 
@@ -106,34 +134,64 @@ impl Broker {
 
         let (failed, failure) = watch::channel(None);
         let background = (tasks.clone(), shutdown.clone());
-        let configs = Arc::new(configs);
-        let parts = Parts { config, configs, advertised, metrics, failed, background };
+        let parts = Parts {
+            voters: StaticVoters::of(&configs)?,
+            config,
+            configs: Arc::new(configs),
+            advertised,
+            metrics,
+            failed: Arc::new(failed),
+            background,
+            runtime: tokio::runtime::Handle::current(),
+        };
+        let alone = parts.voters.is_only(parts.config.node_id);
         let opened = tokio::task::spawn_blocking(move || parts.open())
             .await
             .map_err(|error| StartError::Thread(std::io::Error::other(error)))?;
-        let broker = match opened {
-            Ok(broker) => broker,
+        let (broker, threads) = match opened {
+            Ok(opened) => opened,
             Err(error) => {
                 shutdown.cancel();
                 return Err(error);
             }
         };
-        broker.groups.start();
-        let limits = limits(&broker.configs);
-        let metrics = Arc::clone(&broker.metrics);
         let accepting = listener::accept(
             listener,
             Arc::clone(&broker),
-            limits,
-            metrics,
+            limits(&broker.configs),
+            Arc::clone(&broker.metrics),
             tasks.clone(),
             shutdown.clone(),
         );
         tasks.spawn(accepting);
-        tasks.spawn(housekeeping::run(Arc::clone(&broker), shutdown.clone()));
-        readiness.recovered(&broker);
-        Ok(BrokerHandle { broker, addr, admin_addr, shutdown, tasks, failure })
+        let leaving = CancellationToken::new();
+        // Not one of `tasks`: it gives leaderships away while those still serve.
+        tokio::spawn(Lifecycle::run(Arc::clone(&broker), leaving.clone()));
+        tasks.spawn(duties::run(Arc::clone(&broker), shutdown.clone()));
+        tasks.spawn(serve_when_ready(Arc::clone(&broker), readiness, shutdown.clone()));
+        let handle =
+            BrokerHandle { broker, addr, admin_addr, leaving, shutdown, tasks, threads, failure };
+        if alone {
+            // Nobody else has to come first.
+            handle.ready().await?;
+        }
+        Ok(handle)
     }
+}
+
+/// What begins with the first moment at which this broker serves.
+async fn serve_when_ready(
+    broker: Arc<Broker>,
+    readiness: Arc<Readiness>,
+    shutdown: CancellationToken,
+) {
+    tokio::select! {
+        () = broker.lifecycle.serving() => {}
+        () = shutdown.cancelled() => return,
+    }
+    broker.groups.start();
+    readiness.recovered(&broker);
+    housekeeping::run(broker, shutdown).await;
 }
 
 impl BrokerHandle {
@@ -152,6 +210,17 @@ impl BrokerHandle {
         &self.broker.cluster_id
     }
 
+    /// Returns when the broker serves clients. They may connect before; their requests wait.
+    ///
+    /// # Errors
+    /// It cannot go on, see [`BrokerHandle::failed`].
+    pub async fn ready(&self) -> Result<(), StartError> {
+        tokio::select! {
+            () = self.broker.lifecycle.serving() => Ok(()),
+            why = self.failed() => Err(StartError::Failed(why)),
+        }
+    }
+
     /// Returns when the broker cannot go on (its disk failed), and says why.
     pub async fn failed(&self) -> String {
         let mut failure = self.failure.clone();
@@ -163,20 +232,46 @@ impl BrokerHandle {
         }
     }
 
-    /// Stops: takes no more requests, closes the logs, notes that all is well, so that the next start need not
-    /// recover.
+    /// Stops: gives its leaderships away, takes no more requests, closes the logs, notes that all is well, so that the
+    /// next start need not recover.
     ///
     /// # Errors
     /// The first log that could not be closed; the next start recovers it.
     pub async fn shutdown(self) -> Result<(), DiskError> {
+        self.leaving.cancel();
+        if self.failure.borrow().is_none() {
+            self.broker.lifecycle.left().await;
+        }
+        self.broker.quorum.resign();
+        self.end().await
+    }
+
+    /// Stops as if it had been killed, but for the operating system's view: nothing is given away, nothing is noted. The
+    /// next start recovers.
+    pub async fn abort(self) {
+        self.shutdown.cancel();
+        self.tasks.close();
+        tokio::time::timeout(STOP_TIMEOUT, self.tasks.wait()).await.ok();
+        let broker = self.broker;
+        let threads = self.threads;
+        let ended = tokio::task::spawn_blocking(move || {
+            end_threads(&broker, threads);
+            broker.partitions.release_folder();
+        });
+        ended.await.ok();
+    }
+
+    async fn end(self) -> Result<(), DiskError> {
         self.shutdown.cancel();
         self.tasks.close();
         if tokio::time::timeout(STOP_TIMEOUT, self.tasks.wait()).await.is_err() {
             tracing::warn!("some connections did not end in time");
         }
         let broker = self.broker;
+        let threads = self.threads;
         let closed = tokio::task::spawn_blocking(move || {
-            let closed = broker.partitions.close();
+            end_threads(&broker, threads);
+            let closed = broker.partitions.close(broker.lifecycle.broker_epoch());
             // A connection that would not end may hold the broker for longer than its folder.
             broker.partitions.release_folder();
             closed
@@ -186,136 +281,200 @@ impl BrokerHandle {
     }
 }
 
+fn end_threads(broker: &Broker, threads: Threads) {
+    broker.quorum.stop();
+    threads.newest.stop();
+    if threads.metadata.join().is_err() {
+        tracing::error!("the metadata thread has panicked");
+    }
+}
+
 /// What the blocking half of the start needs.
 struct Parts {
     config: BrokerConfig,
     configs: Arc<Configs>,
+    voters: StaticVoters,
     advertised: (Str, u16),
     metrics: Arc<Metrics>,
-    failed: watch::Sender<Option<String>>,
+    failed: Arc<watch::Sender<Option<String>>>,
     /// For tasks that outlive the start.
     background: (TaskTracker, CancellationToken),
+    runtime: tokio::runtime::Handle,
 }
 
 impl Parts {
-    /// Takes the folder, replays the metadata, recovers the logs.
-    fn open(self) -> Result<Arc<Broker>, StartError> {
+    /// Takes the folder, replays the metadata, takes part in the quorum.
+    fn open(self) -> Result<(Arc<Broker>, Threads), StartError> {
         let disk: Arc<dyn Disk> = Arc::new(OsDisk);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-        let dir = &self.config.data_dir;
-        let log_dir = Arc::new(LogDir::open(Arc::clone(&disk), dir)?);
-        let wanted = self.config.cluster_id.as_deref();
-        let identity =
-            Identity::establish(&*disk, dir, self.config.node_id, wanted, &mut SystemEntropy)?;
-        let (log, image, _) = MetadataLog::open(disk, &dir.join(METADATA_DIR))?;
+        let dir = self.config.data_dir.clone();
+        let log_dir = Arc::new(LogDir::open(Arc::clone(&disk), &dir)?);
+        let identity = self.identity(&*disk)?;
+        let epoch_file = EpochFile::open(Arc::clone(&disk), &dir)?;
+        let cluster_id = Str::from(identity.cluster_id.clone());
+        let previous = log_dir.clean_shutdown_epoch().unwrap_or(-1).max(epoch_file.epoch());
 
-        let failed = self.failed;
-        let flusher = Flusher::start(Box::new(move |error| {
-            tracing::error!("{error}: nothing can be acknowledged any more");
-            failed.send_replace(Some(error.to_string()));
-        }))
-        .map_err(StartError::Thread)?;
         let partitions = Arc::new(Partitions::new(
             self.config.node_id,
             log_dir,
-            Arc::new(flusher),
+            Arc::new(self.flusher()?),
             Arc::clone(&self.configs),
             Arc::clone(&clock),
             Arc::clone(&self.metrics),
         ));
-
-        let (image, controller) = start_controller(&self.configs, log, image, &partitions);
-        register(&controller, &identity, &self.advertised)?;
-        partitions.put_strays_aside(&image.load())?;
-
+        let peers = Arc::new(Peers::new(self.peer_settings()));
+        peers.set_addresses(self.voters.addresses().iter().cloned());
+        let newest = Arc::new(NewestImage::default());
+        let image = Arc::new(ImageCell::default());
+        let quorum = self.quorum(&identity, disk, &clock, &peers, &newest)?;
+        let applier = MetadataApplier {
+            node_id: self.config.node_id,
+            newest: Arc::clone(&newest),
+            partitions: Arc::clone(&partitions),
+            peers: Arc::clone(&peers),
+            voters: self.voters.addresses().to_vec(),
+            cell: Arc::clone(&image),
+            configs: Arc::clone(&self.configs),
+            epoch_file,
+            failed: Arc::clone(&self.failed),
+        };
+        let metadata = applier.start().map_err(StartError::Thread)?;
         let groups = GroupCoordinator::new(
             self.config.node_id,
             &self.configs,
             Arc::clone(&partitions) as Arc<dyn GroupLog>,
             Arc::clone(&clock),
             Arc::clone(&image),
-            self.background,
+            self.background.clone(),
         );
-        Ok(Arc::new(Broker {
+        let lifecycle = self.lifecycle(&identity, &newest, previous);
+        let broker = Arc::new(Broker {
+            controller: ControllerHandle::new(quorum.clone(), Arc::clone(&image)),
+            producer_ids: ProducerIds::default(),
             groups,
             config: self.config,
             configs: self.configs,
-            cluster_id: Str::from(identity.cluster_id),
+            cluster_id,
             image,
             partitions,
-            controller,
+            quorum,
+            lifecycle,
+            peers,
             clock,
             metrics: self.metrics,
+        });
+        Ok((broker, Threads { newest, metadata }))
+    }
+
+    fn identity(&self, disk: &dyn Disk) -> Result<Identity, StartError> {
+        let (config, wanted) = (&self.config, self.config.cluster_id.as_deref());
+        let fresh = !Identity::exists(disk, &config.data_dir)?;
+        if fresh && wanted.is_none() && !self.voters.is_only(config.node_id) {
+            return Err(StartError::ClusterId(SystemEntropy.uuid().to_string()));
+        }
+        let id = config.node_id;
+        Ok(Identity::establish(disk, &config.data_dir, id, wanted, &mut SystemEntropy)?)
+    }
+
+    fn flusher(&self) -> Result<Flusher, StartError> {
+        let failed = Arc::clone(&self.failed);
+        Flusher::start(Box::new(move |error| {
+            tracing::error!("{error}: nothing can be acknowledged any more");
+            failed.send_replace(Some(error.to_string()));
         }))
+        .map_err(StartError::Thread)
+    }
+
+    fn peer_settings(&self) -> PeerSettings {
+        let max_frame = self.configs.static_long("socket.request.max.bytes");
+        PeerSettings {
+            client_id: Str::from(format!("broker-{}", self.config.node_id)),
+            max_frame_bytes: usize::try_from(max_frame).unwrap_or(0),
+            connect_timeout: CONNECT_TIMEOUT,
+        }
+    }
+
+    fn quorum(
+        &self,
+        identity: &Identity,
+        disk: Arc<dyn Disk>,
+        clock: &Arc<dyn Clock>,
+        peers: &Arc<Peers>,
+        newest: &Arc<NewestImage>,
+    ) -> Result<QuorumHandle, StartError> {
+        let node_id = self.config.node_id;
+        let config = NodeConfig {
+            node_id,
+            directory_id: identity.directory_id,
+            cluster_id: identity.cluster_id.clone(),
+            initial_voters: self.voters.voters(node_id, identity.directory_id),
+            is_voter: true,
+            timing: quorum_timing(&self.configs),
+            controller: controller_settings(&self.configs),
+            seed: fastrand::u64(..),
+        };
+        let dir = self.config.data_dir.join(METADATA_DIR);
+        let now_ms = clock.monotonic_ms();
+        let node = QuorumNode::open(config, Arc::new(TableSchema), disk, &dir, now_ms)?;
+        let thread = QuorumThread {
+            node,
+            clock: Arc::clone(clock),
+            messenger: Messenger {
+                node_id,
+                cluster_id: Str::from(identity.cluster_id.clone()),
+                peers: Arc::clone(peers),
+                runtime: self.runtime.clone(),
+            },
+            newest: Arc::clone(newest),
+            failed: Arc::clone(&self.failed),
+        };
+        thread.start(node_id).map_err(StartError::Thread)
+    }
+
+    fn lifecycle(
+        &self,
+        identity: &Identity,
+        newest: &Arc<NewestImage>,
+        previous_broker_epoch: i64,
+    ) -> Lifecycle {
+        let rack = Some(self.configs.static_text("broker.rack")).filter(|rack| !rack.is_empty());
+        let registration = Registration {
+            directory_id: identity.directory_id,
+            cluster_id: Str::from(identity.cluster_id.clone()),
+            advertised: self.advertised.clone(),
+            rack: rack.map(Str::from),
+            previous_broker_epoch,
+        };
+        let interval = millis(&self.configs, "broker.heartbeat.interval.ms");
+        Lifecycle::new(registration, Arc::clone(newest), interval)
     }
 }
 
-fn start_controller(
-    configs: &Configs,
-    log: MetadataLog,
-    image: MetadataImage,
-    partitions: &Arc<Partitions>,
-) -> (Arc<ImageCell>, ControllerHandle) {
-    let image = Arc::new(image);
-    let cell = Arc::new(ImageCell::default());
-    cell.publish(Arc::clone(&image));
-    let settings = ControllerSettings {
+fn millis(configs: &Configs, key: &str) -> Duration {
+    Duration::from_millis(u64::try_from(configs.static_long(key)).unwrap_or(0).max(1))
+}
+
+fn quorum_timing(configs: &Configs) -> Timing {
+    let ms = |key: &str| u64::try_from(configs.static_long(key)).unwrap_or(0).max(1);
+    Timing {
+        election_timeout_ms: ms("controller.quorum.election.timeout.ms"),
+        fetch_timeout_ms: ms("controller.quorum.fetch.timeout.ms"),
+        request_timeout_ms: ms("controller.quorum.request.timeout.ms"),
+        ..Timing::default()
+    }
+}
+
+fn controller_settings(configs: &Configs) -> ControllerSettings {
+    ControllerSettings {
         num_partitions: configs.static_long("num.partitions") as i32,
         default_replication_factor: configs.static_long("default.replication.factor") as i16,
         delete_topic_enable: configs.static_bool("delete.topic.enable"),
-        min_insync_replicas: configs.static_long("min.insync.replicas") as usize,
+        min_insync_replicas: usize::try_from(configs.static_long("min.insync.replicas"))
+            .unwrap_or(1),
         unclean_leader_election_enable: configs.static_bool("unclean.leader.election.enable"),
-        session_timeout_ms: configs.static_long("broker.session.timeout.ms") as u64,
-    };
-    let controller = Controller::new(image, settings, Arc::new(TableSchema));
-    let hosted = Arc::clone(partitions);
-    let on_change = Box::new(move |image: &Arc<MetadataImage>| hosted.apply(image));
-    (Arc::clone(&cell), ControllerHandle::new(controller, log, cell, on_change))
-}
-
-/// Registers this broker and reports that it is up. Its leaderships get a new epoch, and the partitions are opened as the
-/// new image says.
-fn register(
-    controller: &ControllerHandle,
-    identity: &Identity,
-    advertised: &(Str, u16),
-) -> Result<(), StartError> {
-    let broker_id = identity.node_id;
-    let registered = |broker: &Arc<BrokerImage>| broker.epoch;
-    let command = RegisterBroker {
-        broker_id,
-        incarnation_id: SystemEntropy.uuid(),
-        directory_id: identity.directory_id,
-        // Nobody else could have led meanwhile, so whatever this log holds is what there is.
-        previous_broker_epoch: controller.image().broker(broker_id).map_or(-1, registered),
-        host: advertised.0.to_string(),
-        port: advertised.1,
-        rack: None,
-        features: Vec::new(),
-        now_ms: 0,
-    };
-    let broker_epoch = submit(controller, command)?.map_err(refused)?;
-    let heartbeat = BrokerHeartbeat {
-        broker_id,
-        broker_epoch,
-        metadata_offset: controller.image().offset(),
-        want_fence: false,
-        want_shut_down: false,
-        now_ms: 0,
-    };
-    submit(controller, heartbeat)?.map_err(refused)?;
-    Ok(())
-}
-
-fn submit<C: Command>(controller: &ControllerHandle, command: C) -> Result<C::Answer, StartError> {
-    controller.submit_blocking(command).map_err(|error| match error {
-        SubmitError::Log(error) => StartError::Metadata(error),
-        error => StartError::Register(error.to_string()),
-    })
-}
-
-fn refused(error: impl std::fmt::Display) -> StartError {
-    StartError::Register(error.to_string())
+        session_timeout_ms: u64::try_from(configs.static_long("broker.session.timeout.ms"))
+            .unwrap_or(0),
+    }
 }
 
 /// What clients are told to connect to.

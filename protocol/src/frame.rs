@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::codec::{Encoder, Segment, join};
+use crate::codec::{self, Encoder, Segment};
 use crate::{ApiKey, DecodeError, Decoder, EncodeError, Message, Request, Str};
 
 /// Kafka's default for the longest frame that a broker takes (`socket.request.max.bytes`), in bytes.
@@ -69,8 +69,15 @@ pub fn encode_request<R: Request>(
     version: i16,
     request: &R,
 ) -> Result<Bytes, EncodeError> {
-    // No request has a field that could hold a file.
-    Ok(join(encode_request_segments(correlation_id, client_id, version, request)?))
+    join(encode_request_segments(correlation_id, client_id, version, request)?)
+}
+
+/// Segments as one piece of memory.
+///
+/// # Errors
+/// [`EncodeError::File`] when a part of them is in a file.
+pub fn join(segments: Vec<Segment>) -> Result<Bytes, EncodeError> {
+    codec::join(segments)
 }
 
 /// A response frame, with its length.
@@ -137,7 +144,7 @@ mod tests {
         let response = ApiVersionsResponse { error_code: 35, ..Default::default() };
         for version in ApiVersionsResponse::VERSIONS {
             let segments = encode_response(ApiKey::ApiVersions, version, 9, &response).unwrap();
-            let frame = join(segments);
+            let frame = join(segments).unwrap();
             assert_eq!(frame[8..10], 35_i16.to_be_bytes());
             let decoded = decode_response::<ApiVersionsRequest>(frame.slice(4..), version);
             assert_eq!(decoded, Ok((9, response.clone())));

@@ -100,6 +100,14 @@ impl Identity {
         Ok(identity)
     }
 
+    /// Whether the folder has an identity already.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub fn exists(disk: &dyn Disk, dir: &Path) -> Result<bool, IdentityError> {
+        Ok(disk.exists(&dir.join(FILE_NAME))?)
+    }
+
     fn check(self, dir: &Path, node_id: i32, cluster: Option<&str>) -> Result<Self, IdentityError> {
         let dir = dir.to_owned();
         match cluster {

@@ -5,6 +5,7 @@
 //! | [`record`] | [`MetadataRecord`]: the smallest change; how records are written as bytes |
 //! | [`image`] | [`MetadataImage`]: everything that the records applied so far say; cheap to clone, never changed in place |
 //! | [`controller`] | [`Controller`]: decides requests (create a topic, alter a config, …): image + command → records and an answer, or a typed refusal |
+//! | [`features`] | which features and levels this version supports |
 //! | [`log`] | [`MetadataLog`]: keeps the records durably on a [`storage::disk::Disk`], replays and compacts them |
 //! | [`identity`] | cluster id and node id of a data folder, so that a node never joins the wrong cluster |
 //!
@@ -21,6 +22,7 @@
 //! stay as they are.
 
 pub mod controller;
+pub mod features;
 pub mod identity;
 pub mod image;
 pub mod log;

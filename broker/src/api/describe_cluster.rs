@@ -40,7 +40,7 @@ pub(crate) async fn handle(
     DescribeClusterResponse {
         endpoint_type: BROKERS,
         cluster_id: broker.cluster_id.clone(),
-        controller_id: broker.config.node_id,
+        controller_id: broker.quorum.leader().node_id.unwrap_or(-1),
         brokers,
         ..Default::default()
     }

@@ -1,18 +1,24 @@
 //! FindCoordinator: which broker leads a group's partition of `__consumer_offsets`. The first one asks for creates it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
 use protocol::messages::find_coordinator_response::Coordinator;
-use protocol::messages::{FindCoordinatorRequest, FindCoordinatorResponse};
+use protocol::messages::{
+    CreateTopicsRequest, FindCoordinatorRequest, FindCoordinatorResponse,
+};
 use protocol::{ErrorCode, Str};
 use quorum::MetadataImage;
-use quorum::controller::{CreateTopics, NewTopic};
 
+use crate::cluster::to_controller;
 use crate::context::{Broker, RequestContext};
 use crate::group::{OFFSETS_TOPIC, partition_for};
 
 /// Key type of groups; 1 are transactional ids, 2 share groups.
 const GROUP: i8 = 0;
+/// How long a request waits for the topic of groups to be created.
+const CREATE_TIMEOUT: Duration = Duration::from_secs(5);
 /// First version that asks for several keys.
 const BATCHED_FROM: i16 = 4;
 
@@ -86,22 +92,30 @@ fn leader(image: &MetadataImage, group_id: &str) -> Option<(i32, Str, u16)> {
 }
 
 async fn create_offsets_topic(broker: &Arc<Broker>) -> Result<(), (ErrorCode, String)> {
-    let topic = offsets_topic(broker);
-    let command = CreateTopics { topics: vec![topic], validate_only: false };
     let failed = |why: String| {
-        tracing::error!(%why, "cannot create {OFFSETS_TOPIC}");
+        tracing::warn!(%why, "cannot create {OFFSETS_TOPIC}");
         (ErrorCode::COORDINATOR_NOT_AVAILABLE, format!("cannot create {OFFSETS_TOPIC}: {why}"))
     };
-    let answer = broker.controller.submit(command).await.map_err(|e| failed(e.to_string()))?;
-    match answer.into_iter().next() {
-        // Somebody else was faster.
-        Some(Err(error)) if error.code() == ErrorCode::TOPIC_ALREADY_EXISTS => Ok(()),
-        Some(Err(error)) => Err(failed(error.to_string())),
-        Some(Ok(_)) | None => Ok(()),
+    let request = CreateTopicsRequest {
+        topics: vec![offsets_topic(broker)],
+        timeout_ms: CREATE_TIMEOUT.as_millis() as i32,
+        ..Default::default()
+    };
+    let answer = to_controller::call(broker, &request, CREATE_TIMEOUT).await;
+    let answer = answer.map_err(|e| failed(e.to_string()))?;
+    let code = answer.topics.first().map_or(ErrorCode::NONE, |topic| ErrorCode(topic.error_code));
+    // Somebody else was faster.
+    if code != ErrorCode::NONE && code != ErrorCode::TOPIC_ALREADY_EXISTS {
+        let message = answer.topics.into_iter().next().and_then(|topic| topic.error_message);
+        return Err(failed(message.map_or_else(String::new, |m| m.to_string())));
     }
+    let known = broker.image.wait_for(|image| image.topic(OFFSETS_TOPIC).is_some());
+    // If it is not known yet, the client asks again.
+    tokio::time::timeout(CREATE_TIMEOUT, known).await.ok();
+    Ok(())
 }
 
-fn offsets_topic(broker: &Broker) -> NewTopic {
+fn offsets_topic(broker: &Broker) -> CreatableTopic {
     const FACTOR: &str = "offsets.topic.replication.factor";
     let configs = &broker.configs;
     let mut factor = configs.static_long(FACTOR);
@@ -110,21 +124,22 @@ fn offsets_topic(broker: &Broker) -> NewTopic {
         let brokers = i64::try_from(broker.image().brokers().len()).unwrap_or(i64::MAX);
         factor = factor.min(brokers);
     }
-    let config = |key: &str, value: String| (key.to_owned(), Some(value));
-    NewTopic {
-        name: OFFSETS_TOPIC.to_owned(),
+    let config = |name: &'static str, value: &str| CreatableTopicConfig {
+        name: Str::from(name),
+        value: Some(Str::copy(value)),
+    };
+    // Kafka lets this broker config be less than what it lets the topic config be.
+    let segment_bytes = configs.static_long("offsets.topic.segment.bytes").max(1024 * 1024);
+    CreatableTopic {
+        name: Str::from(OFFSETS_TOPIC),
         num_partitions: i32::try_from(configs.static_long("offsets.topic.num.partitions"))
             .unwrap_or(i32::MAX),
         replication_factor: i16::try_from(factor).unwrap_or(i16::MAX),
-        assignments: Vec::new(),
         configs: vec![
-            config("cleanup.policy", "compact".to_owned()),
-            config("compression.type", "producer".to_owned()),
-            config(
-                "segment.bytes",
-                // Kafka lets this broker config be less than what it lets the topic config be.
-                configs.static_long("offsets.topic.segment.bytes").max(1024 * 1024).to_string(),
-            ),
+            config("cleanup.policy", "compact"),
+            config("compression.type", "producer"),
+            config("segment.bytes", &segment_bytes.to_string()),
         ],
+        ..Default::default()
     }
 }

@@ -16,7 +16,7 @@ pub(crate) async fn handle(
     if request.transactional_id.is_some() {
         return failed(ErrorCode::INVALID_REQUEST);
     }
-    match broker.controller.next_producer_id().await {
+    match broker.producer_ids.next(broker).await {
         // A producer that asks again with its old id and epoch (KIP-360) gets a new id as well: its
         // sequences start anew in either case.
         Ok(producer_id) => {

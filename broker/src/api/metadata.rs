@@ -1,23 +1,28 @@
 //! Metadata, versions 0 to 13, with topics created by use.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use protocol::messages::create_topics_request::CreatableTopic;
 use protocol::messages::metadata_request::MetadataRequestTopic;
 use protocol::messages::metadata_response::{
     MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
 };
-use protocol::messages::{MetadataRequest, MetadataResponse};
+use protocol::messages::{CreateTopicsRequest, MetadataRequest, MetadataResponse};
 use protocol::{ErrorCode, Str};
 use quorum::MetadataImage;
-use quorum::controller::{CreateTopics, NewTopic, check_topic_name};
+use quorum::controller::check_topic_name;
 use quorum::image::{PartitionImage, TopicImage};
 
+use crate::cluster::to_controller;
 use crate::context::{Broker, RequestContext};
 
 /// First version in which a request of no topics means none; before, it means all.
 const EMPTY_IS_NONE_VERSION: i16 = 1;
 /// First version in which the client says whether topics may be created; before, they may.
 const AUTO_CREATE_VERSION: i16 = 4;
+/// How long a request for metadata waits for topics that it creates.
+const CREATE_TIMEOUT_MS: i32 = 3_000;
 /// Topics that one request may create.
 const MAX_CREATED_PER_REQUEST: usize = 1_000;
 /// Read, write, create, delete, alter, describe, describe configs, alter configs: `AclOperation` codes as bits (KIP-430).
@@ -54,7 +59,7 @@ pub(crate) async fn handle(
     MetadataResponse {
         brokers: brokers(&image),
         cluster_id: Some(broker.cluster_id.clone()),
-        controller_id: broker.config.node_id,
+        controller_id: broker.quorum.leader().node_id.unwrap_or(-1),
         topics,
         cluster_authorized_operations: if request.include_cluster_authorized_operations {
             CLUSTER_OPERATIONS
@@ -92,23 +97,36 @@ async fn create_missing(broker: &Arc<Broker>, wanted: &[MetadataRequestTopic]) {
         .filter(|name| image.topic(name).is_none() && check_topic_name(name).is_ok())
         .filter(|name| !is_internal(name))
         .take(MAX_CREATED_PER_REQUEST);
-    let topics: Vec<_> = missing.map(|name| by_default(name)).collect();
+    let topics: Vec<_> = missing.map(by_default).collect();
     if topics.is_empty() {
         return;
     }
-    let command = CreateTopics { topics, validate_only: false };
-    if let Err(error) = broker.controller.submit(command).await {
-        tracing::error!("cannot create topics by use: {error}");
+    let names: Vec<Str> = topics.iter().map(|topic| topic.name.clone()).collect();
+    let request = CreateTopicsRequest { topics, timeout_ms: CREATE_TIMEOUT_MS, ..Default::default() };
+    let timeout = Duration::from_millis(CREATE_TIMEOUT_MS as u64);
+    match to_controller::call(broker, &request, timeout).await {
+        Ok(answer) => {
+            // What was created is on its way here.
+            let created = |image: &MetadataImage| {
+                answer.topics.iter().all(|topic| {
+                    topic.error_code != ErrorCode::NONE.0 || image.topic(&topic.name).is_some()
+                })
+            };
+            let waited = tokio::time::timeout(timeout, broker.image.wait_for(created)).await;
+            if waited.is_err() {
+                tracing::warn!(?names, "topics were created, but are not known here yet");
+            }
+        }
+        Err(error) => tracing::warn!(?names, "cannot create topics by use: {error}"),
     }
 }
 
-fn by_default(name: &str) -> NewTopic {
-    NewTopic {
-        name: name.to_owned(),
+fn by_default(name: &Str) -> CreatableTopic {
+    CreatableTopic {
+        name: name.clone(),
         num_partitions: -1,
         replication_factor: -1,
-        assignments: Vec::new(),
-        configs: Vec::new(),
+        ..Default::default()
     }
 }
 

@@ -4,8 +4,12 @@
 //! the hot path: they return a [`crate::connection::Reply`] and allocate nothing for a record. All others are
 //! `async fn handle(broker, ctx, request, version) -> Response`.
 
+pub(crate) mod allocate_producer_ids;
 pub(crate) mod alter_configs;
+pub(crate) mod alter_partition;
 pub(crate) mod api_versions;
+pub(crate) mod broker_heartbeat;
+pub(crate) mod broker_registration;
 pub(crate) mod create_partitions;
 pub(crate) mod create_topics;
 pub(crate) mod delete_groups;
@@ -14,6 +18,7 @@ pub(crate) mod delete_topics;
 pub(crate) mod describe_cluster;
 pub(crate) mod describe_configs;
 pub(crate) mod describe_groups;
+pub(crate) mod envelope;
 pub(crate) mod fetch;
 pub(crate) mod find_coordinator;
 pub(crate) mod heartbeat;
@@ -30,20 +35,29 @@ pub(crate) mod offset_delete;
 pub(crate) mod offset_fetch;
 pub(crate) mod offset_for_leader_epoch;
 pub(crate) mod produce;
+pub(crate) mod quorum_message;
 pub(crate) mod resource;
 pub(crate) mod sync_group;
 
 use protocol::{ErrorCode, Str};
 
+use quorum::node::ProposeError;
+
 use crate::controller::SubmitError;
 
-/// The error code and message for a command that could not be carried out at all.
+/// The error code and message for a command that could not be carried out at all. Another controller is what clients and
+/// brokers try next, so they are told to.
 fn refusal(error: &SubmitError) -> (i16, Option<Str>) {
-    tracing::error!(%error, "a metadata change failed");
     let code = match error {
-        SubmitError::Log(_) => ErrorCode::KAFKA_STORAGE_ERROR,
+        SubmitError::Quorum(ProposeError::NotLeader { .. } | ProposeError::Lost) => {
+            tracing::debug!(%error, "a metadata change was not made here");
+            ErrorCode::NOT_CONTROLLER
+        }
+        SubmitError::Quorum(ProposeError::Log(_)) => {
+            tracing::error!(%error, "a metadata change failed");
+            ErrorCode::KAFKA_STORAGE_ERROR
+        }
         SubmitError::Stopping => ErrorCode::BROKER_NOT_AVAILABLE,
-        SubmitError::Apply(_) | SubmitError::ProducerIds(_) => ErrorCode::UNKNOWN_SERVER_ERROR,
     };
     (code.into(), Some(Str::from(error.to_string())))
 }

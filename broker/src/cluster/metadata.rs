@@ -12,6 +12,8 @@ use quorum::MetadataImage;
 use storage::DiskError;
 use tokio::sync::watch;
 
+use super::epoch_file::EpochFile;
+use crate::config::Configs;
 use crate::context::ImageCell;
 use crate::partition::Partitions;
 use crate::peers::Peers;
@@ -84,6 +86,8 @@ pub(crate) struct MetadataApplier {
     /// Voters that may not be registered as brokers (yet).
     pub(crate) voters: Vec<(i32, String, u16)>,
     pub(crate) cell: Arc<ImageCell>,
+    pub(crate) configs: Arc<Configs>,
+    pub(crate) epoch_file: EpochFile,
     pub(crate) failed: Arc<watch::Sender<Option<String>>>,
 }
 
@@ -96,15 +100,15 @@ impl MetadataApplier {
         std::thread::Builder::new().name("metadata".to_owned()).spawn(move || self.run())
     }
 
-    fn run(self) {
+    fn run(mut self) {
         let mut applied = Applied::default();
         while let Some((image, broker_epoch)) = self.newest.next(&applied) {
             self.know_addresses(&image);
-            let registered = broker_epoch.is_some_and(|epoch| {
-                image.broker(self.node_id).is_some_and(|broker| broker.epoch >= epoch)
+            let registered = broker_epoch.filter(|epoch| {
+                image.broker(self.node_id).is_some_and(|broker| broker.epoch >= *epoch)
             });
-            if registered || applied.opened {
-                if let Err(error) = self.act_on(&image, applied.opened) {
+            if registered.is_some() || applied.opened {
+                if let Err(error) = self.act_on(&image, registered, applied.opened) {
                     self.failed.send_replace(Some(error.to_string()));
                     return;
                 }
@@ -116,7 +120,15 @@ impl MetadataApplier {
         }
     }
 
-    fn act_on(&self, image: &Arc<MetadataImage>, opened: bool) -> Result<(), DiskError> {
+    fn act_on(
+        &mut self,
+        image: &Arc<MetadataImage>,
+        registered: Option<i64>,
+        opened: bool,
+    ) -> Result<(), DiskError> {
+        if let Some(epoch) = registered {
+            self.epoch_file.note(epoch, self.configs.broker_bool(image, "log.flush.before.ack"))?;
+        }
         if !opened {
             self.partitions.put_strays_aside(image)?;
         }

@@ -112,6 +112,12 @@ impl Configs {
         integer(key, self.statics.get(key).map(String::as_str).or(default).unwrap_or("0"))
     }
 
+    /// A broker config of type STRING or LIST that cannot change while running; empty when nothing is set.
+    pub(crate) fn static_text(&self, key: &str) -> String {
+        let default = broker_config(key).and_then(|def| def.default);
+        self.statics.get(key).map(String::as_str).or(default).unwrap_or_default().to_owned()
+    }
+
     /// A broker config of type BOOLEAN that cannot change while running.
     pub(crate) fn static_bool(&self, key: &str) -> bool {
         let default = broker_config(key).and_then(|def| def.default);

@@ -79,7 +79,7 @@ fn encode<M: Message>(head: i16, message: &M, version: i16) -> Result<Bytes, Enc
     let mut e = Encoder::new();
     e.i16(head);
     message.encode(&mut e, version)?;
-    Ok(e.finish_bytes())
+    e.finish_bytes()
 }
 
 /// The record of a committed offset, or its tombstone.

@@ -77,7 +77,7 @@ impl Partitions {
     ///
     /// # Errors
     /// The first failed call; the next start recovers then.
-    pub(crate) fn close(&self) -> Result<(), DiskError> {
+    pub(crate) fn close(&self, broker_epoch: i64) -> Result<(), DiskError> {
         let view = self.view();
         let mut first_error = None;
         for partition in view.online() {
@@ -95,7 +95,7 @@ impl Partitions {
         }
         self.log_dir.write_checkpoints(view.online().map(offsets))?;
         match first_error {
-            None => self.log_dir.mark_clean(-1),
+            None => self.log_dir.mark_clean(broker_epoch),
             Some(error) => Err(error),
         }
     }

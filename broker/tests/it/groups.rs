@@ -64,7 +64,7 @@ fn subscription(topics: &[&str]) -> Bytes {
     let mut e = Encoder::new();
     e.i16(0);
     message.encode(&mut e, 0).unwrap();
-    e.finish_bytes()
+    e.finish_bytes().unwrap()
 }
 
 fn join(group: &str, member: &str, topics: &[&str]) -> JoinGroupRequest {

@@ -14,7 +14,7 @@ fn encode<M: Message>(message: &M) -> Result<Bytes, EncodeError> {
     let mut e = Encoder::new();
     e.i16(version);
     message.encode(&mut e, version)?;
-    Ok(e.finish_bytes())
+    e.finish_bytes()
 }
 
 /// A version newer than ours begins with what ours has.

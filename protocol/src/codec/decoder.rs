@@ -316,7 +316,7 @@ mod tests {
             e.varint(value);
         }
         e.uvarint(u32::MAX);
-        let mut d = Decoder::new(e.finish_bytes());
+        let mut d = Decoder::new(e.finish_bytes().unwrap());
         for value in longs {
             assert_eq!(d.varlong(), Ok(value));
         }

@@ -41,6 +41,9 @@ pub enum EncodeError {
         /// The version asked for.
         version: i16,
     },
+    /// A part is in a file, and one piece of memory was asked for.
+    #[error("a message with a part in a file cannot be made one piece of memory")]
+    File,
     /// Longer than the protocol's length fields can say.
     #[error("{what} of {len} bytes or elements is too long for the protocol")]
     TooLong {
@@ -293,28 +296,28 @@ impl Encoder {
 
     /// The encoded message as one piece.
     ///
-    /// # Panics
+    /// # Errors
     /// When a file segment was written: only responses that carry [`Records::Segments`] have one.
-    pub fn finish_bytes(self) -> Bytes {
+    pub fn finish_bytes(self) -> Result<Bytes> {
         join(self.finish())
     }
 }
 
 /// One piece out of segments in memory.
-pub(crate) fn join(mut segments: Vec<Segment>) -> Bytes {
+pub(crate) fn join(mut segments: Vec<Segment>) -> Result<Bytes> {
     if segments.len() == 1
-        && let Segment::Bytes(bytes) = segments.swap_remove(0)
+        && let Some(Segment::Bytes(bytes)) = segments.pop_if(|s| matches!(s, Segment::Bytes(_)))
     {
-        return bytes;
+        return Ok(bytes);
     }
     let mut all = BytesMut::with_capacity(segments.iter().map(Segment::len).sum());
     for segment in segments {
         match segment {
             Segment::Bytes(bytes) => all.extend_from_slice(&bytes),
-            Segment::File(_) => panic!("a file segment cannot be joined in memory"),
+            Segment::File(_) => return Err(EncodeError::File),
         }
     }
-    all.freeze()
+    Ok(all.freeze())
 }
 
 #[cfg(test)]

@@ -188,6 +188,8 @@ pub enum ApiKey {
     AlterShareGroupOffsets = 91,
     /// `DeleteShareGroupOffsets`
     DeleteShareGroupOffsets = 92,
+    /// `QuorumMessage`
+    QuorumMessage = 10001,
 }
 
 impl ApiKey {
@@ -282,6 +284,7 @@ impl ApiKey {
         Self::DescribeShareGroupOffsets,
         Self::AlterShareGroupOffsets,
         Self::DeleteShareGroupOffsets,
+        Self::QuorumMessage,
     ];
 
     /// Kafka's name, such as `Fetch`.
@@ -376,6 +379,7 @@ impl ApiKey {
             Self::DescribeShareGroupOffsets => "DescribeShareGroupOffsets",
             Self::AlterShareGroupOffsets => "AlterShareGroupOffsets",
             Self::DeleteShareGroupOffsets => "DeleteShareGroupOffsets",
+            Self::QuorumMessage => "QuorumMessage",
         }
     }
 
@@ -471,6 +475,7 @@ impl ApiKey {
             Self::DescribeShareGroupOffsets => super::DescribeShareGroupOffsetsRequest::VERSIONS,
             Self::AlterShareGroupOffsets => super::AlterShareGroupOffsetsRequest::VERSIONS,
             Self::DeleteShareGroupOffsets => super::DeleteShareGroupOffsetsRequest::VERSIONS,
+            Self::QuorumMessage => super::QuorumMessageRequest::VERSIONS,
         }
     }
 
@@ -566,6 +571,7 @@ impl ApiKey {
             Self::DescribeShareGroupOffsets => super::DescribeShareGroupOffsetsRequest::FLEXIBLE_FROM,
             Self::AlterShareGroupOffsets => super::AlterShareGroupOffsetsRequest::FLEXIBLE_FROM,
             Self::DeleteShareGroupOffsets => super::DeleteShareGroupOffsetsRequest::FLEXIBLE_FROM,
+            Self::QuorumMessage => super::QuorumMessageRequest::FLEXIBLE_FROM,
         }
     }
 
@@ -661,6 +667,7 @@ impl ApiKey {
             Self::DescribeShareGroupOffsets => super::DescribeShareGroupOffsetsRequest::LATEST_UNSTABLE,
             Self::AlterShareGroupOffsets => super::AlterShareGroupOffsetsRequest::LATEST_UNSTABLE,
             Self::DeleteShareGroupOffsets => super::DeleteShareGroupOffsetsRequest::LATEST_UNSTABLE,
+            Self::QuorumMessage => super::QuorumMessageRequest::LATEST_UNSTABLE,
         }
     }
 
@@ -777,6 +784,7 @@ impl TryFrom<i16> for ApiKey {
             90 => Self::DescribeShareGroupOffsets,
             91 => Self::AlterShareGroupOffsets,
             92 => Self::DeleteShareGroupOffsets,
+            10001 => Self::QuorumMessage,
             other => return Err(other),
         })
     }

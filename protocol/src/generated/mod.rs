@@ -334,6 +334,10 @@ pub mod push_telemetry_request;
 #[rustfmt::skip]
 pub mod push_telemetry_response;
 #[rustfmt::skip]
+pub mod quorum_message_request;
+#[rustfmt::skip]
+pub mod quorum_message_response;
+#[rustfmt::skip]
 pub mod read_share_group_state_request;
 #[rustfmt::skip]
 pub mod read_share_group_state_response;
@@ -642,6 +646,8 @@ pub use produce_request::ProduceRequest;
 pub use produce_response::ProduceResponse;
 pub use push_telemetry_request::PushTelemetryRequest;
 pub use push_telemetry_response::PushTelemetryResponse;
+pub use quorum_message_request::QuorumMessageRequest;
+pub use quorum_message_response::QuorumMessageResponse;
 pub use read_share_group_state_request::ReadShareGroupStateRequest;
 pub use read_share_group_state_response::ReadShareGroupStateResponse;
 pub use read_share_group_state_summary_request::ReadShareGroupStateSummaryRequest;
@@ -896,6 +902,8 @@ macro_rules! with_every_message {
             ProduceResponse
             PushTelemetryRequest
             PushTelemetryResponse
+            QuorumMessageRequest
+            QuorumMessageResponse
             ReadShareGroupStateRequest
             ReadShareGroupStateResponse
             ReadShareGroupStateSummaryRequest

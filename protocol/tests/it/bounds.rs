@@ -66,7 +66,7 @@ fn strings_and_records_are_views_of_the_frame() {
     let request = ProduceRequest { topic_data: vec![topic], ..Default::default() };
     let mut e = Encoder::new();
     request.encode(&mut e, 9).unwrap();
-    let frame = e.finish_bytes();
+    let frame = e.finish_bytes().unwrap();
     let decoded = ProduceRequest::decode(&mut Decoder::new(frame.clone()), 9).unwrap();
     assert_eq!(decoded, request);
     let inside = |part: &Bytes| frame.as_ptr_range().contains(&part.as_ptr());

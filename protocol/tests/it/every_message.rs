@@ -26,7 +26,7 @@ fn reencode<M: Message>(bytes: Bytes, version: i16) -> Outcome {
     };
     let mut e = Encoder::new();
     match message.encode(&mut e, version) {
-        Ok(()) => Outcome::Same { unread: d.remaining(), bytes: e.finish_bytes() },
+        Ok(()) => Outcome::Same { unread: d.remaining(), bytes: e.finish_bytes().unwrap() },
         Err(e) => Outcome::Unencodable(e),
     }
 }
@@ -36,7 +36,7 @@ fn encode_default<M: Message>(version: i16) -> bool {
     if M::default().encode(&mut e, version).is_err() {
         return false;
     }
-    let mut d = Decoder::new(e.finish_bytes());
+    let mut d = Decoder::new(e.finish_bytes().unwrap());
     M::decode(&mut d, version) == Ok(M::default()) && d.remaining() == 0
 }
 
