@@ -31,8 +31,8 @@ impl EpochFile {
     pub(crate) fn open(disk: Arc<dyn Disk>, dir: &Path) -> Result<Self, DiskError> {
         let path = dir.join(FILE_NAME);
         let content = disk.read_file(&path)?;
-        let text = content.and_then(|bytes| String::from_utf8(bytes).ok());
-        let noted = text.and_then(|text| text.trim().parse().ok());
+        let parse = |bytes: &[u8]| std::str::from_utf8(bytes).ok()?.trim().parse().ok();
+        let noted = content.as_deref().and_then(parse);
         Ok(Self { disk, path, noted, tainted: false })
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use protocol::messages::QuorumMessageRequest;
 use protocol::{ErrorCode, Str};
-use quorum::raft::{Request, Response};
+use quorum::raft::{Call, Request, Response};
 
 use crate::peers::{Channel, Peers};
 
@@ -34,7 +34,7 @@ impl Messenger {
         then: impl FnOnce(Option<Response>) + Send + 'static,
     ) {
         // Votes must not wait behind a fetch that stays at the leader.
-        let (channel, timeout) = if request.may_wait() {
+        let (channel, timeout) = if matches!(request.call, Call::Fetch { .. } | Call::FetchSnapshot { .. }) {
             (Channel::Quorum, FETCH_TIMEOUT)
         } else {
             (Channel::Control, TIMEOUT)
