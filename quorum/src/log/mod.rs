@@ -218,13 +218,13 @@ impl MetadataLog {
     /// They contradict the image.
     pub fn apply(&self, image: &mut MetadataImage, frame: &Frame) -> Result<(), LogError> {
         for record in frame.records() {
-            image.apply(record).map_err(|source| LogError::Apply {
-                path: self.path(),
-                offset: frame.first_offset(),
-                source,
-            })?;
+            image.apply(record).map_err(|e| self.cannot_apply(frame.first_offset(), e))?;
         }
         Ok(())
+    }
+
+    pub(crate) fn cannot_apply(&self, offset: u64, source: ApplyError) -> LogError {
+        LogError::Apply { path: self.path(), offset, source }
     }
 
     /// Appends commands' records, each command's as one frame, and makes them durable by one sync.

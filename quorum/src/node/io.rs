@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use super::proposal::{Done, Proposal};
+use super::proposal::{Done, Proposal, Waiter};
 use crate::image::MetadataImage;
 use crate::raft::{Request, Response, Voter};
 
@@ -101,6 +101,11 @@ impl ChangeDone {
     /// Calls `on_done` just once, on the node's thread: it must not block.
     pub fn new(on_done: impl FnOnce(Result<(), ChangeVotersError>) + Send + 'static) -> Self {
         Self(Box::new(on_done))
+    }
+
+    /// To be told with the batch's other results.
+    pub(super) fn later(self, result: Result<(), ChangeVotersError>) -> Done {
+        Waiter::new(move |_| self.call(result)).done(Ok(()))
     }
 
     pub(super) fn call(self, result: Result<(), ChangeVotersError>) {

@@ -366,7 +366,8 @@ mod tests {
     fn responses() -> Vec<Response> {
         let record = MetadataRecord::LeaderChange { leader: 1, epoch: 2 };
         let frame = |offset| Frame::new(offset, 2, vec![record.clone()]).unwrap();
-        let fetch = |fetched| Answer::Fetch { offset: 5, last_epoch: 1, high_watermark: 4, fetched };
+        let fetch =
+            |fetched| Answer::Fetch { offset: 5, last_epoch: 1, high_watermark: 4, fetched };
         let answers = [
             Answer::Vote { pre_vote: false, granted: true },
             Answer::Noted,
