@@ -14,6 +14,7 @@
 //! | `api` | one file an API |
 //! | [`partition`] | partitions: decisions without I/O, and the log under them |
 //! | [`peers`] | requests to other brokers |
+//! | [`replication`] | fetching from leaders, in-sync replicas |
 //! | [`group`] | the group coordinator: a state machine, and its log |
 //! | [`controller`] | runs `quorum`'s controller: persist, publish, answer |
 //! | [`housekeeping`] | retention, expiry, checkpoints by the clock |
@@ -37,8 +38,8 @@ mod housekeeping;
 mod listener;
 mod metrics;
 mod partition;
-#[allow(dead_code)] // Its callers come with replication and the cluster.
 mod peers;
+mod replication;
 mod start;
 
 pub use broker_config::BrokerConfig;

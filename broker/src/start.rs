@@ -23,16 +23,20 @@ use crate::admin::{self, Readiness};
 use crate::broker_config::BrokerConfig;
 use crate::config::{Configs, PropertiesError, TableSchema};
 use crate::connection::Limits;
-use crate::context::{Broker, Clock, ImageCell, SystemClock};
+use crate::context::{Broker, BrokerEpoch, Clock, ImageCell, SystemClock};
 use crate::controller::{ControllerHandle, SubmitError, SystemEntropy};
 use crate::group::{GroupCoordinator, GroupLog};
 use crate::housekeeping;
 use crate::listener::{self, ListenError};
 use crate::metrics::Metrics;
 use crate::partition::Partitions;
+use crate::peers::{PeerSettings, Peers};
+use crate::replication::{Replication, ReplicationSettings, reads_near};
 
 /// How long a stop waits for connections to end.
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
+/// Longest wait for a connection to another broker.
+const MAX_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Why a broker could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -127,6 +131,7 @@ impl Broker {
             shutdown.clone(),
         );
         tasks.spawn(accepting);
+        replication(&broker).start(&tasks, &shutdown);
         tasks.spawn(housekeeping::run(Arc::clone(&broker), shutdown.clone()));
         readiness.recovered(&broker);
         Ok(BrokerHandle { broker, addr, admin_addr, shutdown, tasks, failure })
@@ -173,7 +178,7 @@ impl BrokerHandle {
         }
         let broker = self.broker;
         let closed = tokio::task::spawn_blocking(move || {
-            let closed = broker.partitions.close();
+            let closed = broker.partitions.close(broker.broker_epoch.load());
             // A connection that would not end may hold the broker for longer than its folder.
             broker.partitions.release_folder();
             closed
@@ -222,9 +227,13 @@ impl Parts {
         ));
 
         let (image, controller) = start_controller(&self.configs, log, image, &partitions);
-        register(&controller, self.config.node_id, &self.advertised)?;
+        let broker_epoch = BrokerEpoch::unregistered();
+        let registered = register(&controller, self.config.node_id, &self.advertised)?;
+        broker_epoch.set(registered);
         partitions.put_strays_aside(&image.load())?;
 
+        let peers = Arc::new(Peers::new(peer_settings(&self.configs, self.config.node_id)));
+        let reads_near = reads_near(&self.configs, &image.load());
         let groups = GroupCoordinator::new(
             self.config.node_id,
             &self.configs,
@@ -243,6 +252,9 @@ impl Parts {
             controller,
             clock,
             metrics: self.metrics,
+            peers,
+            broker_epoch,
+            reads_near,
         }))
     }
 }
@@ -272,7 +284,7 @@ fn register(
     controller: &ControllerHandle,
     node_id: i32,
     advertised: &(Str, u16),
-) -> Result<(), StartError> {
+) -> Result<i64, StartError> {
     let command = RegisterBroker {
         broker_id: node_id,
         host: advertised.0.to_string(),
@@ -281,10 +293,36 @@ fn register(
         features: Vec::new(),
     };
     match controller.submit_blocking(command) {
-        Ok(Ok(_epoch)) => Ok(()),
+        Ok(Ok(epoch)) => Ok(epoch),
         Ok(Err(refused)) => Err(StartError::Register(refused.to_string())),
         Err(SubmitError::Log(error)) => Err(StartError::Metadata(error)),
         Err(error) => Err(StartError::Register(error.to_string())),
+    }
+}
+
+fn peer_settings(configs: &Configs, node_id: i32) -> PeerSettings {
+    let bytes = |key: &str| usize::try_from(configs.static_long(key)).unwrap_or(0);
+    let request = bytes("socket.request.max.bytes");
+    PeerSettings {
+        client_id: Str::from(format!("broker-{node_id}")),
+        // A response ends with a batch that may be as large as a request (KIP-74).
+        max_frame_bytes: request.saturating_add(bytes("replica.fetch.response.max.bytes")),
+        connect_timeout: MAX_CONNECT_TIMEOUT,
+    }
+}
+
+/// Replication, once the broker's parts are there.
+fn replication(broker: &Broker) -> Replication {
+    let settings = ReplicationSettings::of(&broker.configs);
+    Replication {
+        node_id: broker.config.node_id,
+        partitions: Arc::clone(&broker.partitions),
+        image: Arc::clone(&broker.image),
+        peers: Arc::clone(&broker.peers),
+        clock: Arc::clone(&broker.clock),
+        epoch: Arc::clone(&broker.broker_epoch),
+        settings,
+        changes: None,
     }
 }
 
