@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use parking_lot::RwLock;
@@ -38,12 +38,35 @@ pub struct Broker {
     pub(crate) groups: GroupCoordinator,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) metrics: Arc<Metrics>,
+    /// The epoch of this process's registration.
+    pub(crate) broker_epoch: Arc<BrokerEpoch>,
+    /// Consumers are sent to replicas in their rack (KIP-392).
+    pub(crate) reads_near: bool,
 }
 
 impl Broker {
     /// The metadata as of now. A handler takes it once, so that it sees one state throughout.
     pub(crate) fn image(&self) -> Arc<MetadataImage> {
         self.image.load()
+    }
+}
+
+/// The epoch under which this process is registered: -1 until it is.
+#[derive(Debug)]
+pub(crate) struct BrokerEpoch(AtomicI64);
+
+impl BrokerEpoch {
+    pub(crate) fn unregistered() -> Arc<Self> {
+        Arc::new(Self(AtomicI64::new(-1)))
+    }
+
+    pub(crate) fn load(&self) -> i64 {
+        self.0.load(Ordering::Acquire)
+    }
+
+    /// Registered, or registered anew.
+    pub(crate) fn set(&self, epoch: i64) {
+        self.0.store(epoch, Ordering::Release);
     }
 }
 

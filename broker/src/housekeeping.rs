@@ -19,10 +19,12 @@ pub(crate) async fn run(broker: Arc<Broker>, shutdown: CancellationToken) {
     };
     let mut retention = every("log.retention.check.interval.ms");
     let mut checkpoint = every("log.flush.offset.checkpoint.interval.ms");
+    let mut high_watermarks = every("replica.high.watermark.checkpoint.interval.ms");
     loop {
         let work = tokio::select! {
             _ = retention.tick() => Work::Retention,
             _ = checkpoint.tick() => Work::Checkpoint,
+            _ = high_watermarks.tick() => Work::HighWatermarks,
             () = shutdown.cancelled() => return,
         };
         let broker = Arc::clone(&broker);
@@ -38,6 +40,7 @@ pub(crate) async fn run(broker: Arc<Broker>, shutdown: CancellationToken) {
 enum Work {
     Retention,
     Checkpoint,
+    HighWatermarks,
 }
 
 impl Work {
@@ -46,6 +49,11 @@ impl Work {
             Self::Retention => {
                 let expiration_ms = broker.configs.static_long("producer.id.expiration.ms");
                 broker.partitions.clean_up(broker.clock.now_ms(), expiration_ms);
+            }
+            Self::HighWatermarks => {
+                if let Err(error) = broker.partitions.checkpoint_high_watermarks() {
+                    tracing::warn!(%error, "failed to write the high watermarks' checkpoint");
+                }
             }
             Self::Checkpoint => {
                 if let Err(error) = broker.partitions.checkpoint() {

@@ -14,6 +14,7 @@
 //! | `api` | one file an API |
 //! | [`partition`] | partitions: decisions without I/O, and the log under them |
 //! | [`peers`] | requests to other brokers |
+//! | [`replication`] | fetching from leaders, in-sync replicas |
 //! | [`group`] | the group coordinator: a state machine, and its log |
 //! | [`cluster`] | this broker as one of a cluster: quorum, registration, what goes to the active controller |
 //! | [`controller`] | commands to this node's controller |
@@ -42,8 +43,8 @@ mod listener;
 mod metrics;
 mod partition;
 mod producer_ids;
-#[allow(dead_code)] // Its callers come with replication and the cluster.
 mod peers;
+mod replication;
 mod start;
 
 pub use broker_config::BrokerConfig;

@@ -43,7 +43,7 @@ impl ProducerIds {
         }
         let request = AllocateProducerIdsRequest {
             broker_id: broker.config.node_id,
-            broker_epoch: broker.lifecycle.broker_epoch(),
+            broker_epoch: broker.broker_epoch.load(),
         };
         let answer = to_controller::call(broker, &request, TIMEOUT).await?;
         match ErrorCode(answer.error_code) {

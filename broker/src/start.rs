@@ -23,6 +23,7 @@ use tokio_util::task::TaskTracker;
 use crate::admin::{self, Readiness};
 use crate::broker_config::BrokerConfig;
 use crate::cluster::epoch_file::EpochFile;
+use crate::cluster::isr::IsrToController;
 use crate::cluster::lifecycle::Registration;
 use crate::cluster::messages::Messenger;
 use crate::cluster::metadata::{MetadataApplier, NewestImage};
@@ -31,7 +32,7 @@ use crate::cluster::voters::{StaticVoters, VotersError};
 use crate::cluster::{Lifecycle, QuorumHandle, duties};
 use crate::config::{Configs, PropertiesError, TableSchema};
 use crate::connection::Limits;
-use crate::context::{Broker, Clock, ImageCell, SystemClock};
+use crate::context::{Broker, BrokerEpoch, Clock, ImageCell, SystemClock};
 use crate::controller::ControllerHandle;
 use crate::entropy::SystemEntropy;
 use crate::group::{GroupCoordinator, GroupLog};
@@ -41,6 +42,7 @@ use crate::metrics::Metrics;
 use crate::partition::Partitions;
 use crate::peers::{PeerSettings, Peers};
 use crate::producer_ids::ProducerIds;
+use crate::replication::{Replication, ReplicationSettings, reads_near};
 
 /// Longest wait for a connection to another node.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -167,6 +169,7 @@ impl Broker {
         let leaving = CancellationToken::new();
         // Not one of `tasks`: it gives leaderships away while those still serve.
         tokio::spawn(Lifecycle::run(Arc::clone(&broker), leaving.clone()));
+        replication(&broker).start(&tasks, &shutdown);
         tasks.spawn(duties::run(Arc::clone(&broker), shutdown.clone()));
         tasks.spawn(serve_when_ready(Arc::clone(&broker), readiness, shutdown.clone()));
         let handle =
@@ -176,6 +179,19 @@ impl Broker {
             handle.ready().await?;
         }
         Ok(handle)
+    }
+}
+
+fn replication(broker: &Arc<Broker>) -> Replication {
+    Replication {
+        node_id: broker.config.node_id,
+        partitions: Arc::clone(&broker.partitions),
+        image: Arc::clone(&broker.image),
+        peers: Arc::clone(&broker.peers),
+        clock: Arc::clone(&broker.clock),
+        epoch: Arc::clone(&broker.broker_epoch),
+        settings: ReplicationSettings::of(&broker.configs),
+        changes: Arc::new(IsrToController(Arc::clone(broker))),
     }
 }
 
@@ -271,7 +287,7 @@ impl BrokerHandle {
         let threads = self.threads;
         let closed = tokio::task::spawn_blocking(move || {
             end_threads(&broker, threads);
-            let closed = broker.partitions.close(broker.lifecycle.broker_epoch());
+            let closed = broker.partitions.close(broker.broker_epoch.load());
             // A connection that would not end may hold the broker for longer than its folder.
             broker.partitions.release_folder();
             closed
@@ -347,7 +363,9 @@ impl Parts {
             Arc::clone(&image),
             self.background.clone(),
         );
-        let lifecycle = self.lifecycle(&identity, &newest, previous);
+        let broker_epoch = BrokerEpoch::unregistered();
+        let lifecycle = self.lifecycle(&identity, &newest, &broker_epoch, previous);
+        let reads_near = reads_near(&self.configs, &image.load());
         let broker = Arc::new(Broker {
             controller: ControllerHandle::new(quorum.clone(), Arc::clone(&image)),
             producer_ids: ProducerIds::default(),
@@ -360,6 +378,8 @@ impl Parts {
             quorum,
             lifecycle,
             peers,
+            broker_epoch,
+            reads_near,
             clock,
             metrics: self.metrics,
         });
@@ -386,10 +406,12 @@ impl Parts {
     }
 
     fn peer_settings(&self) -> PeerSettings {
-        let max_frame = self.configs.static_long("socket.request.max.bytes");
+        let bytes = |key: &str| usize::try_from(self.configs.static_long(key)).unwrap_or(0);
+        let request = bytes("socket.request.max.bytes");
         PeerSettings {
             client_id: Str::from(format!("broker-{}", self.config.node_id)),
-            max_frame_bytes: usize::try_from(max_frame).unwrap_or(0),
+            // A response ends with a batch that may be as large as a request (KIP-74).
+            max_frame_bytes: request.saturating_add(bytes("replica.fetch.response.max.bytes")),
             connect_timeout: CONNECT_TIMEOUT,
         }
     }
@@ -435,6 +457,7 @@ impl Parts {
         &self,
         identity: &Identity,
         newest: &Arc<NewestImage>,
+        broker_epoch: &Arc<BrokerEpoch>,
         previous_broker_epoch: i64,
     ) -> Lifecycle {
         let rack = Some(self.configs.static_text("broker.rack")).filter(|rack| !rack.is_empty());
@@ -446,7 +469,7 @@ impl Parts {
             previous_broker_epoch,
         };
         let interval = millis(&self.configs, "broker.heartbeat.interval.ms");
-        Lifecycle::new(registration, Arc::clone(newest), interval)
+        Lifecycle::new(registration, Arc::clone(newest), Arc::clone(broker_epoch), interval)
     }
 }
 

@@ -101,14 +101,22 @@ impl Replica {
         Ok(Noted { changed, may_join, has_news: told < self.high_watermark.offset })
     }
 
-    /// The follower is being told the current high watermark.
-    pub fn told(&mut self, follower: i32) {
-        let high_watermark = self.high_watermark.offset;
+    /// The follower is being told this high watermark.
+    pub fn told(&mut self, follower: i32, high_watermark: i64) {
         if let Role::Leader(leader) = &mut self.role
             && let Some(follower) = leader.follower(follower)
         {
-            follower.told = high_watermark;
+            follower.told = follower.told.max(high_watermark);
         }
+    }
+
+    /// Replicas other than this leader that are in sync and known to hold `offset`: node id, and the offset up to which they
+    /// hold everything (KIP-392). Empty where this node does not lead.
+    pub fn read_replicas(&self, offset: i64) -> Vec<(i32, i64)> {
+        let Role::Leader(leader) = &self.role else { return Vec::new() };
+        let in_sync = |id: i32| self.assignment.isr.contains(&id);
+        let able = leader.followers.iter().filter(|f| f.end >= offset && in_sync(f.id));
+        able.map(|follower| (follower.id, follower.end)).collect()
     }
 
     /// Where the log of a reader that has fetched up to `offset`, last a record of `last_fetched_epoch` (-1: it does not

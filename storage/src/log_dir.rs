@@ -217,7 +217,8 @@ impl LogDir {
         known.high_watermarks.remove(&name);
     }
 
-    /// Writes the checkpoint of high watermarks. What it is not told of keeps its old entry.
+    /// Writes the checkpoint of high watermarks, if any has changed. What it is not told of keeps its old entry. It is
+    /// written again with the next change after an error.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -228,7 +229,13 @@ impl LogDir {
         let _writing = self.writing.lock();
         let high_watermarks = {
             let known = &mut *self.known.lock();
-            known.high_watermarks.extend(offsets);
+            let mut changed = false;
+            for (name, offset) in offsets {
+                changed |= known.high_watermarks.insert(name, offset) != Some(offset);
+            }
+            if !changed {
+                return Ok(());
+            }
             known.high_watermarks.clone()
         };
         checkpoint::write(&*self.disk, &self.path.join(HIGH_WATERMARKS), &high_watermarks)

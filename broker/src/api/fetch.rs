@@ -6,24 +6,33 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use protocol::messages::fetch_request::FetchPartition;
+use protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use protocol::messages::fetch_response::{
-    EpochEndOffset, FetchableTopicResponse, LeaderIdAndEpoch, PartitionData,
+    EpochEndOffset, FetchableTopicResponse, LeaderIdAndEpoch, NodeEndpoint, PartitionData,
 };
 use protocol::messages::{FetchRequest, FetchResponse};
 use protocol::records::Compression;
 use protocol::{ApiKey, ErrorCode, Records, Segment};
+use replica::{ReadRange, Registration};
 use tokio::time::Instant;
 
+use super::leader_hint::{self, Hints};
 use crate::connection::{CloseReason, Reply};
 use crate::context::{Broker, RequestContext};
 use crate::dispatch::encode;
-use crate::partition::{FetchWait, PartitionRead, ReadBound, ReadRequest};
+use crate::partition::{
+    FetchWait, HostedTopic, Partition, PartitionRead, PartitionsView, ReadRequest, Reader,
+};
+use crate::replication::preferred_replica;
 
 /// First version that names topics by id (KIP-516).
 const TOPIC_ID_VERSION: i16 = 13;
 /// First version whose clients know zstd (KIP-110).
 const ZSTD_VERSION: i16 = 10;
+/// First version whose clients take another replica to read from (KIP-392).
+const RACK_VERSION: i16 = 11;
+/// First version with leader hints and divergence (KIP-320, KIP-595).
+const EPOCH_VERSION: i16 = 12;
 /// `fetch.max.bytes`: most bytes of records in one response, whatever the client asks for (Kafka's default).
 const MAX_RESPONSE_BYTES: usize = 55 * 1024 * 1024;
 /// Longest long poll.
@@ -41,7 +50,10 @@ pub(crate) fn handle(
         let response = FetchResponse { error_code, ..Default::default() };
         return Ok(Reply::Now(encode_response(&ctx, &response)?));
     }
-    let fetch = Fetch { broker: Arc::clone(broker), ctx, request };
+    let reader = reader(broker, &ctx, &request);
+    let mut fetch = Fetch { broker: Arc::clone(broker), ctx, request, reader, noted: Vec::new() };
+    fetch.note_follower();
+    let fetch = fetch;
     let round = fetch.read(true);
     if round.must_block {
         return Ok(Reply::Exclusive(Box::pin(read_blocking(Arc::new(fetch)))));
@@ -88,10 +100,30 @@ fn encode_response(
     encode(ApiKey::Fetch, ctx.api_version, ctx.correlation_id, response)
 }
 
+/// Who asks, and what the metadata knows of it.
+fn reader(broker: &Broker, ctx: &RequestContext, request: &FetchRequest) -> Reader {
+    let state = &request.replica_state;
+    let id = request.replica_id.max(state.replica_id);
+    if id < 0 {
+        return Reader::Consumer { from_follower: ctx.api_version >= RACK_VERSION };
+    }
+    let image = broker.image();
+    let registered = image.broker(id);
+    Reader::Follower {
+        id,
+        broker_epoch: state.replica_epoch,
+        registered: registered.map(|b| Registration { epoch: b.epoch, in_service: !b.fenced }),
+        monotonic_ms: broker.clock.monotonic_ms() as i64,
+    }
+}
+
 struct Fetch {
     broker: Arc<Broker>,
     ctx: RequestContext,
     request: FetchRequest,
+    reader: Reader,
+    /// Of a follower: what became of each partition's part, in the request's order; whether it is to be answered at once.
+    noted: Vec<Result<bool, ErrorCode>>,
 }
 
 /// What one pass over all partitions gave.
@@ -109,8 +141,77 @@ impl Fetch {
     }
 
     fn encode(&self, round: Round) -> Result<Vec<Segment>, CloseReason> {
-        self.broker.metrics.bytes_out.inc_by(round.bytes as u64);
+        let mut round = round;
+        if let Reader::Follower { id, .. } = self.reader {
+            self.tell_follower(id, &round.response);
+        } else {
+            self.broker.metrics.bytes_out.inc_by(round.bytes as u64);
+        }
+        self.name_leaders(&mut round.response);
         encode_response(&self.ctx, &round.response)
+    }
+
+    /// Takes a follower's fetch as its state: once, not again while it is waited for records.
+    fn note_follower(&mut self) {
+        if !matches!(self.reader, Reader::Follower { .. }) {
+            return;
+        }
+        let view = self.broker.partitions.view();
+        let mut noted = Vec::new();
+        for topic in &self.request.topics {
+            let hosted = self.find(&view, topic);
+            for wanted in &topic.partitions {
+                let found = hosted.and_then(|topic| topic.partition(wanted.partition));
+                noted.push(found.and_then(|partition| {
+                    let request = part(wanted, self.reader, 0, 0);
+                    partition.note_follower(&request).map_err(|error| error.code())
+                }));
+            }
+        }
+        if view.online().any(|partition| partition.wants_isr_change()) {
+            self.broker.partitions.isr_wanted().notify_one();
+        }
+        self.noted = noted;
+    }
+
+    /// A follower learns from the response how far records are committed.
+    fn tell_follower(&self, id: i32, response: &FetchResponse) {
+        let view = self.broker.partitions.view();
+        for (asked, topic) in self.request.topics.iter().zip(&response.responses) {
+            let Ok(hosted) = self.find(&view, asked) else { continue };
+            for data in topic.partitions.iter().filter(|data| data.high_watermark >= 0) {
+                if let Ok(partition) = hosted.partition(data.partition_index) {
+                    partition.told_follower(id, data.high_watermark);
+                }
+            }
+        }
+    }
+
+    /// Tells a client that asked the wrong broker whom to ask (KIP-951).
+    fn name_leaders(&self, response: &mut FetchResponse) {
+        if self.ctx.api_version < leader_hint::FETCH_VERSION {
+            return;
+        }
+        let mut hints = Hints::default();
+        let mut image = None;
+        for topic in &mut response.responses {
+            let wrong = |p: &&mut PartitionData| leader_hint::helps(ErrorCode(p.error_code));
+            for data in topic.partitions.iter_mut().filter(wrong) {
+                let image = image.get_or_insert_with(|| self.broker.image());
+                let found = image.topic_by_id(&topic.topic_id);
+                let found = found.and_then(|topic| topic.partition(data.partition_index));
+                if let Some((leader_id, leader_epoch)) = hints.leader(image, found) {
+                    data.current_leader = LeaderIdAndEpoch { leader_id, leader_epoch };
+                }
+            }
+        }
+        let endpoint = |broker: &quorum::image::BrokerImage| NodeEndpoint {
+            node_id: broker.id,
+            host: broker.host.clone(),
+            port: i32::from(broker.port),
+            rack: broker.rack.clone(),
+        };
+        response.node_endpoints = hints.nodes().map(endpoint).collect();
     }
 
     fn watch(&self, wait: &Arc<FetchWait>) {
@@ -119,7 +220,7 @@ impl Fetch {
             let hosted = self.find(&view, topic).ok();
             for partition in &topic.partitions {
                 if let Some(Ok(partition)) = hosted.map(|t| t.partition(partition.partition)) {
-                    partition.watch(wait);
+                    partition.watch(wait, self.reader.news());
                 }
             }
         }
@@ -127,9 +228,9 @@ impl Fetch {
 
     fn find<'v>(
         &self,
-        view: &'v crate::partition::PartitionsView,
-        topic: &protocol::messages::fetch_request::FetchTopic,
-    ) -> Result<&'v Arc<crate::partition::HostedTopic>, ErrorCode> {
+        view: &'v PartitionsView,
+        topic: &FetchTopic,
+    ) -> Result<&'v Arc<HostedTopic>, ErrorCode> {
         if self.ctx.api_version >= TOPIC_ID_VERSION {
             view.by_id(&topic.topic_id).ok_or(ErrorCode::UNKNOWN_TOPIC_ID)
         } else {
@@ -148,19 +249,36 @@ impl Fetch {
             has_news: self.request.topics.is_empty(),
             must_block: false,
         };
+        let mut noted = self.noted.iter();
         for topic in &self.request.topics {
             let hosted = self.find(&view, topic);
             let mut partitions = Vec::with_capacity(topic.partitions.len());
             for wanted in &topic.partitions {
-                let read = match hosted.and_then(|topic| topic.partition(wanted.partition)) {
+                let noted = noted.next().copied().unwrap_or(Ok(false));
+                let hosted = noted.and(hosted);
+                let found = hosted.and_then(|topic| topic.partition(wanted.partition));
+                if let Some(replica) = found.ok().and_then(|found| self.elsewhere(found, wanted)) {
+                    let mut read = PartitionRead::failed(ErrorCode::NONE);
+                    (read.high_watermark, read.log_start_offset) =
+                        found.map_or((-1, -1), |found| found.committed_range());
+                    let mut data = self.answer(wanted.partition, read);
+                    data.preferred_read_replica = replica;
+                    round.has_news = true;
+                    partitions.push(data);
+                    continue;
+                }
+                let read = match found {
                     Ok(partition) if self.cannot_read(partition) => {
                         PartitionRead::failed(ErrorCode::UNSUPPORTED_COMPRESSION_TYPE)
                     }
-                    Ok(partition) => partition.read(&part(wanted, max_bytes, round.bytes), cached),
+                    Ok(partition) => {
+                        partition.read(&part(wanted, self.reader, max_bytes, round.bytes), cached)
+                    }
                     Err(code) => PartitionRead::failed(code),
                 };
                 round.bytes += read.slice.len;
-                round.has_news |= read.error != ErrorCode::NONE || read.diverging.is_some();
+                round.has_news |=
+                    noted != Ok(false) || read.error != ErrorCode::NONE || read.diverging.is_some();
                 round.must_block |= read.must_block;
                 partitions.push(self.answer(wanted.partition, read));
             }
@@ -170,7 +288,22 @@ impl Fetch {
         round
     }
 
-    fn cannot_read(&self, partition: &crate::partition::Partition) -> bool {
+    /// A replica nearer to the client that it should read from (KIP-392).
+    fn elsewhere(&self, partition: &Partition, wanted: &FetchPartition) -> Option<i32> {
+        let near = !self.request.rack_id.is_empty()
+            && self.reader == Reader::Consumer { from_follower: true }
+            && self.broker.reads_near;
+        if !near {
+            return None;
+        }
+        let rack = &self.request.rack_id;
+        let image = self.broker.image();
+        preferred_replica(&image, self.broker.config.node_id, rack, || {
+            partition.read_replicas(wanted.fetch_offset)
+        })
+    }
+
+    fn cannot_read(&self, partition: &Partition) -> bool {
         self.ctx.api_version < ZSTD_VERSION
             && partition.settings().compression == Some(Compression::Zstd)
     }
@@ -195,10 +328,13 @@ impl Fetch {
         if self.request.isolation_level == READ_COMMITTED {
             data.aborted_transactions = Some(Vec::new());
         }
-        if let Some((epoch, end_offset)) = read.diverging {
+        // Older versions cannot say it.
+        let says_epochs = self.ctx.api_version >= EPOCH_VERSION;
+        if let Some(diverging) = read.diverging.filter(|_| says_epochs) {
+            let (epoch, end_offset) = (diverging.epoch, diverging.end_offset);
             data.diverging_epoch = EpochEndOffset { epoch, end_offset };
         }
-        if let Some((leader_id, leader_epoch)) = read.leader {
+        if let Some((leader_id, leader_epoch)) = read.leader.filter(|_| says_epochs) {
             data.current_leader = LeaderIdAndEpoch { leader_id, leader_epoch };
         }
         data
@@ -207,14 +343,16 @@ impl Fetch {
 
 /// What of a fetch is asked of one partition when `used` bytes are taken. The first one with records returns a batch
 /// even above all limits (KIP-74): a client must be able to get past it.
-fn part(wanted: &FetchPartition, max_bytes: usize, used: usize) -> ReadRequest {
+fn part(wanted: &FetchPartition, reader: Reader, max_bytes: usize, used: usize) -> ReadRequest {
     let partition_max = usize::try_from(wanted.partition_max_bytes).unwrap_or(0);
     ReadRequest {
-        offset: wanted.fetch_offset,
-        max_bytes: partition_max.min(max_bytes.saturating_sub(used)),
-        min_one: used == 0,
+        range: ReadRange {
+            offset: wanted.fetch_offset,
+            max_bytes: partition_max.min(max_bytes.saturating_sub(used)),
+            min_one: used == 0,
+        },
         leader_epoch: wanted.current_leader_epoch,
         last_fetched_epoch: wanted.last_fetched_epoch,
-        bound: ReadBound::Committed,
+        reader,
     }
 }

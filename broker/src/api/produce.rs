@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use protocol::messages::produce_request::TopicProduceData;
 use protocol::messages::produce_response::{
-    BatchIndexAndErrorMessage, PartitionProduceResponse, TopicProduceResponse,
+    BatchIndexAndErrorMessage, LeaderIdAndEpoch, NodeEndpoint, PartitionProduceResponse,
+    TopicProduceResponse,
 };
 use protocol::messages::{ProduceRequest, ProduceResponse};
 use protocol::{ApiKey, ErrorCode, Str};
 
+use super::leader_hint::{self, Hints};
 use crate::connection::{CloseReason, Reply};
 use crate::context::{Broker, RequestContext};
 use crate::dispatch::encode;
@@ -36,9 +38,10 @@ pub(crate) fn handle(
         wait: wait.as_ref(),
         valid_acks: matches!(acks, -1..=1),
         failed: None,
+        parts: 0,
     };
     let responses = request.topic_data.iter().map(|topic| append.topic(topic)).collect();
-    let response = ProduceResponse { responses, ..Default::default() };
+    let mut response = ProduceResponse { responses, ..Default::default() };
     if acks == 0 {
         return match append.failed {
             None => Ok(Reply::Nothing),
@@ -49,31 +52,72 @@ pub(crate) fn handle(
         Some(wait) if !wait.is_done() => {
             let timeout_ms = u64::try_from(request.timeout_ms).unwrap_or(0).min(MAX_TIMEOUT_MS);
             let timeout = Duration::from_millis(timeout_ms);
-            Ok(Reply::Later(Box::pin(answer_when_committed(ctx, response, wait, timeout))))
+            let broker = Arc::clone(broker);
+            Ok(Reply::Later(Box::pin(answer_when_committed(broker, ctx, response, wait, timeout))))
         }
-        _ => Ok(Reply::Now(encode_response(&ctx, &response)?)),
+        _ => {
+            if append.failed.is_some() {
+                name_leaders(broker, ctx.api_version, &mut response);
+            }
+            Ok(Reply::Now(encode_response(&ctx, &response)?))
+        }
     }
 }
 
 async fn answer_when_committed(
+    broker: Arc<Broker>,
     ctx: RequestContext,
     mut response: ProduceResponse,
     wait: Arc<CommitWait>,
     timeout: Duration,
 ) -> Result<Vec<protocol::Segment>, CloseReason> {
-    let failure = match tokio::time::timeout(timeout, wait.done()).await {
-        Ok(Ok(())) => None,
-        Ok(Err(_)) => Some(ErrorCode::KAFKA_STORAGE_ERROR),
-        Err(_) => Some(ErrorCode::REQUEST_TIMED_OUT),
-    };
-    if let Some(code) = failure {
+    let timed_out = tokio::time::timeout(timeout, wait.done()).await.is_err();
+    let failures = wait.failures();
+    if timed_out || !failures.is_empty() {
         let partitions = response.responses.iter_mut().flat_map(|t| &mut t.partition_responses);
-        for partition in partitions.filter(|p| p.error_code == ErrorCode::NONE.0) {
-            partition.error_code = code.0;
-            partition.base_offset = -1;
+        for (part, partition) in partitions.enumerate() {
+            let failure =
+                failures.iter().find(|(failed, _)| *failed == part).map(|(_, code)| *code);
+            let code = failure.or(timed_out.then_some(ErrorCode::REQUEST_TIMED_OUT));
+            if let Some(code) = code.filter(|_| partition.error_code == ErrorCode::NONE.0) {
+                partition.error_code = code.0;
+                partition.base_offset = -1;
+            }
         }
     }
+    name_leaders(&broker, ctx.api_version, &mut response);
     encode_response(&ctx, &response)
+}
+
+/// Tells a client that asked the wrong broker whom to ask (KIP-951).
+fn name_leaders(broker: &Broker, version: i16, response: &mut ProduceResponse) {
+    if version < leader_hint::PRODUCE_VERSION {
+        return;
+    }
+    let mut hints = Hints::default();
+    let mut image = None;
+    for topic in &mut response.responses {
+        let wrong = |p: &&mut PartitionProduceResponse| leader_hint::helps(ErrorCode(p.error_code));
+        for partition in topic.partition_responses.iter_mut().filter(wrong) {
+            let image = image.get_or_insert_with(|| broker.image());
+            let found = if version >= TOPIC_ID_VERSION {
+                image.topic_by_id(&topic.topic_id)
+            } else {
+                image.topic(&topic.name)
+            };
+            let found = found.and_then(|topic| topic.partition(partition.index));
+            if let Some((leader_id, leader_epoch)) = hints.leader(image, found) {
+                partition.current_leader = LeaderIdAndEpoch { leader_id, leader_epoch };
+            }
+        }
+    }
+    let endpoint = |broker: &quorum::image::BrokerImage| NodeEndpoint {
+        node_id: broker.id,
+        host: broker.host.clone(),
+        port: i32::from(broker.port),
+        rack: broker.rack.clone(),
+    };
+    response.node_endpoints = hints.nodes().map(endpoint).collect();
 }
 
 fn encode_response(
@@ -93,6 +137,8 @@ struct Append<'a> {
     valid_acks: bool,
     /// The first failure, for acks=0.
     failed: Option<ErrorCode>,
+    /// Partitions so far: names each in the failures of the wait.
+    parts: usize,
 }
 
 impl Append<'_> {
@@ -105,6 +151,8 @@ impl Append<'_> {
         };
         let mut partition_responses = Vec::with_capacity(topic.partition_data.len());
         for data in &topic.partition_data {
+            let part = self.parts;
+            self.parts += 1;
             let result = if self.valid_acks {
                 hosted
                     .ok_or(unknown)
@@ -112,7 +160,8 @@ impl Append<'_> {
                     .map_err(Refusal::of)
                     .and_then(|partition| {
                         let records = data.records.as_ref();
-                        partition.append(records, self.version, self.wait, self.now_ms)
+                        let wait = self.wait.map(|wait| (wait, part));
+                        partition.append(records, self.version, wait, self.now_ms)
                     })
             } else {
                 Err(Refusal::of(ErrorCode::INVALID_REQUIRED_ACKS))

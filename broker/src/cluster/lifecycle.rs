@@ -8,7 +8,7 @@
 //! ```
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use protocol::messages::broker_registration_request::{Feature, Listener};
@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::metadata::NewestImage;
 use super::to_controller;
-use crate::context::Broker;
+use crate::context::{Broker, BrokerEpoch};
 use crate::entropy::SystemEntropy;
 
 /// How long one registration or heartbeat may take, a change of controller included.
@@ -54,7 +54,7 @@ pub(crate) struct Lifecycle {
     registration: Registration,
     newest: Arc<NewestImage>,
     heartbeat_interval: Duration,
-    broker_epoch: AtomicI64,
+    broker_epoch: Arc<BrokerEpoch>,
     /// Unfenced at least once in this life: clients are served.
     serving: AtomicBool,
     state: watch::Sender<State>,
@@ -71,16 +71,11 @@ impl Lifecycle {
     pub(crate) fn new(
         registration: Registration,
         newest: Arc<NewestImage>,
+        broker_epoch: Arc<BrokerEpoch>,
         heartbeat_interval: Duration,
     ) -> Self {
-        let state = watch::Sender::new(State::Starting);
-        let (broker_epoch, serving) = (AtomicI64::new(-1), AtomicBool::new(false));
+        let (state, serving) = (watch::Sender::new(State::Starting), AtomicBool::new(false));
         Self { registration, newest, heartbeat_interval, broker_epoch, serving, state }
-    }
-
-    /// The epoch of this life's registration, -1 before it.
-    pub(crate) fn broker_epoch(&self) -> i64 {
-        self.broker_epoch.load(Ordering::Acquire)
     }
 
     /// Whether clients are served. They wait before that.
@@ -127,7 +122,7 @@ impl Lifecycle {
             match to_controller::call(broker, &request, REQUEST_TIMEOUT).await {
                 Ok(answer) if answer.error_code == ErrorCode::NONE.0 => {
                     let epoch = answer.broker_epoch;
-                    self.broker_epoch.store(epoch, Ordering::Release);
+                    self.broker_epoch.set(epoch);
                     self.newest.registered(epoch);
                     tracing::info!(broker_epoch = epoch, "registered");
                     return;
@@ -143,7 +138,7 @@ impl Lifecycle {
     }
 
     fn request(&self, broker: &Broker, incarnation_id: Uuid) -> BrokerRegistrationRequest {
-        let known = self.broker_epoch();
+        let known = self.broker_epoch.load();
         let features = quorum::features::SUPPORTED.iter().map(|feature| Feature {
             name: Str::from(feature.name),
             min_supported_version: feature.min,
@@ -174,7 +169,7 @@ impl Lifecycle {
 
     /// Waits until this broker acts by an image that holds its registration.
     async fn catch_up(&self, broker: &Broker) {
-        let (id, epoch) = (broker.config.node_id, self.broker_epoch());
+        let (id, epoch) = (broker.config.node_id, self.broker_epoch.load());
         let registered = |image: &quorum::MetadataImage| {
             image.broker(id).is_some_and(|broker| broker.epoch >= epoch)
         };
@@ -225,7 +220,7 @@ impl Lifecycle {
         let applied = broker.image().offset();
         let request = BrokerHeartbeatRequest {
             broker_id: broker.config.node_id,
-            broker_epoch: self.broker_epoch(),
+            broker_epoch: self.broker_epoch.load(),
             current_metadata_offset: i64::try_from(applied).unwrap_or(i64::MAX),
             want_fence: false,
             want_shut_down,
@@ -236,7 +231,7 @@ impl Lifecycle {
 
     /// Has the controller move what this broker leads.
     async fn leave(&self, broker: &Arc<Broker>) {
-        if self.broker_epoch() < 0 {
+        if self.broker_epoch.load() < 0 {
             return;
         }
         let begun = Instant::now();

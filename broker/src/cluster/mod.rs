@@ -10,11 +10,13 @@
 //! | [`lifecycle`] | registers, sends heartbeats, gives leaderships away before a stop |
 //! | [`epoch_file`] | what the data folder remembers of its last registration |
 //! | [`duties`] | what the active controller's node does by the clock |
+//! | [`isr`] | leaders' proposals of in-sync replicas on their way to the controller |
 //! | [`voters`] | who votes, from the configuration |
 
 pub(crate) mod duties;
 pub(crate) mod epoch_file;
 pub(crate) mod forward;
+pub(crate) mod isr;
 pub(crate) mod lifecycle;
 pub(crate) mod messages;
 pub(crate) mod metadata;

@@ -11,12 +11,22 @@ const BROKER: &[&str] = &[
     "group.max.size",
     "group.min.session.timeout.ms",
     "num.partitions",
+    "num.replica.fetchers",
     "offset.metadata.max.bytes",
     "offsets.retention.check.interval.ms",
     "offsets.retention.minutes",
     "offsets.topic.num.partitions",
     "offsets.topic.replication.factor",
     "offsets.topic.segment.bytes",
+    "replica.fetch.backoff.ms",
+    "replica.fetch.max.bytes",
+    "replica.fetch.min.bytes",
+    "replica.fetch.response.max.bytes",
+    "replica.fetch.wait.max.ms",
+    "replica.high.watermark.checkpoint.interval.ms",
+    "replica.lag.time.max.ms",
+    "replica.selector.class",
+    "replica.socket.timeout.ms",
 ];
 
 /// Whether setting a broker config changes what the broker does.

@@ -18,9 +18,7 @@ impl GroupLog for Partitions {
             partition.append_own(&batch, &wait, now_ms).map_err(|refusal| refusal.code)?;
         Ok(Appended {
             base_offset: accepted.base_offset,
-            committed: Box::pin(async move {
-                wait.done().await.map_err(|_| ErrorCode::KAFKA_STORAGE_ERROR)
-            }),
+            committed: Box::pin(async move { wait.committed().await }),
         })
     }
 

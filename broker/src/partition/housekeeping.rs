@@ -5,27 +5,28 @@ use std::sync::Arc;
 use quorum::MetadataImage;
 use storage::{DiskError, FlushTarget};
 
+use super::hosted::Partition;
 use super::registry::Partitions;
-use super::replica::Partition;
 
 impl Partitions {
     /// Applies retention to all partitions, forgets silent producers, gives idle partitions' memory back.
     pub(crate) fn clean_up(&self, now_ms: i64, producer_expiration_ms: i64) {
         for partition in self.view().online() {
             let inner = &mut *partition.inner.lock();
-            let high_watermark = inner.state.high_watermark().offset;
-            match inner.log.apply_retention(high_watermark, now_ms) {
+            let high_watermark = inner.replica.high_watermark().offset;
+            let log = inner.replica.log_mut();
+            match log.apply_retention(high_watermark, now_ms) {
                 Ok(0) => {}
                 Ok(removed) => {
                     tracing::info!(
-                        %partition, removed, start = inner.log.start_offset(), "retention removed segments"
+                        %partition, removed, start = log.start_offset(), "retention removed segments"
                     );
                 }
                 Err(error) => tracing::error!(%partition, "retention failed: {error}"),
             }
-            inner.log.expire_producers(now_ms, producer_expiration_ms);
+            log.expire_producers(now_ms, producer_expiration_ms);
             if !std::mem::take(&mut inner.touched) {
-                inner.log.cool();
+                log.cool();
             }
         }
     }
@@ -37,15 +38,30 @@ impl Partitions {
     pub(crate) fn checkpoint(&self) -> Result<(), DiskError> {
         let view = self.view();
         for partition in view.online() {
-            let dirty = {
-                let inner = partition.inner.lock();
-                inner.log.recovery_point() < inner.log.end_offset()
-            };
-            if dirty {
+            if partition.inner.lock().replica.needs_flush() {
                 partition.request_flush();
             }
         }
-        self.log_dir.write_checkpoints(view.online().map(offsets))
+        self.log_dir.write_checkpoints(view.online().map(|partition| partition.checkpointed()))
+    }
+
+    /// Writes the checkpoint of high watermarks: where a replica begins after a crash.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(crate) fn checkpoint_high_watermarks(&self) -> Result<(), DiskError> {
+        let view = self.view();
+        let offsets: Vec<_> = view
+            .online()
+            .filter_map(|partition| {
+                let inner = partition.inner.lock();
+                // A replica that is alone has committed all that it has: it needs no checkpoint.
+                let shared = inner.replica.assignment().replicas.len() > 1;
+                let name = || (partition.topic.to_string(), partition.index);
+                shared.then(|| (name(), inner.replica.high_watermark().offset))
+            })
+            .collect();
+        self.log_dir.write_high_watermarks(offsets)
     }
 
     /// Makes a moved log start durable (DeleteRecords).
@@ -53,15 +69,16 @@ impl Partitions {
     /// # Errors
     /// When the checkpoint cannot be written.
     pub(crate) fn checkpoint_starts(&self, changed: &[Arc<Partition>]) -> Result<(), DiskError> {
-        self.log_dir.write_checkpoints(changed.iter().map(offsets))
+        self.log_dir.write_checkpoints(changed.iter().map(|partition| partition.checkpointed()))
     }
 
-    /// Puts folders aside that belong to no topic of `image`: what a crash in the middle of a deletion left, or a
+    /// Puts folders aside that belong to no topic of `image`, or to other nodes: what a crash in the middle of a deletion left, or a
     /// metadata log that was replaced. Their records stay on disk.
     pub(crate) fn put_strays_aside(&self, image: &MetadataImage) -> Result<(), DiskError> {
         for (topic, index) in self.log_dir.partitions()? {
-            if image.partition(&topic, index).is_none() {
-                tracing::warn!(%topic, partition = index, "no topic claims this folder: it is renamed to `…-stray`");
+            let wanted = image.partition(&topic, index);
+            if !wanted.is_some_and(|partition| partition.replicas.contains(&self.node_id)) {
+                tracing::warn!(%topic, partition = index, "nothing on this node claims this folder: it is renamed to `…-stray`");
                 self.log_dir.put_aside(&topic, index, "unclaimed")?;
             }
         }
@@ -73,7 +90,8 @@ impl Partitions {
         self.log_dir.release();
     }
 
-    /// Closes all logs and notes that this was done, so that the next start needs no scan.
+    /// Closes all logs and notes that this was done, under which broker epoch (-1: none), so that the next start needs no
+    /// scan.
     ///
     /// # Errors
     /// The first failed call; the next start recovers then.
@@ -84,25 +102,20 @@ impl Partitions {
             // Those who wait for a commit get it; afterwards nothing is taken any more.
             let closed = partition.flush().and_then(|()| {
                 let inner = &mut *partition.inner.lock();
-                inner.log.close()?;
-                inner.log.fail();
-                Ok(())
+                let closed = inner.replica.log_mut().close();
+                inner.replica.log_mut().fail();
+                closed
             });
             if let Err(error) = closed {
                 tracing::error!(%partition, "cannot close the log: {error}");
                 first_error.get_or_insert(error);
             }
         }
-        self.log_dir.write_checkpoints(view.online().map(offsets))?;
+        self.log_dir.write_checkpoints(view.online().map(|partition| partition.checkpointed()))?;
+        self.checkpoint_high_watermarks()?;
         match first_error {
             None => self.log_dir.mark_clean(broker_epoch),
             Some(error) => Err(error),
         }
     }
-}
-
-fn offsets(partition: &Arc<Partition>) -> ((String, i32), i64, i64) {
-    let inner = partition.inner.lock();
-    let name = (partition.topic.to_string(), partition.index);
-    (name, inner.log.recovery_point(), inner.log.start_offset())
 }

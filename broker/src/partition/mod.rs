@@ -1,10 +1,10 @@
-//! Partitions on this broker: decisions without I/O over a log.
+//! Partitions on this broker: the executor half of [`replica`]'s decisions.
 //!
 //! | file | what |
 //! |---|---|
-//! | [`state`] | who leads, how far records are committed, who may write: a state machine without I/O or clock |
 //! | [`validate`] | what a produced batch must be |
-//! | [`replica`] | [`Partition`]: state and log under one short lock; append, flush, who waits for what |
+//! | [`hosted`] | [`Partition`]: a replica under one short lock; append, flush, who waits for what |
+//! | [`following`] | the follower's side: taking records, truncating; the in-sync replicas' changes |
 //! | [`read`] | fetch, search by time, DeleteRecords |
 //! | [`waiters`] | produces that wait for commit, fetches that wait for records |
 //! | [`registry`] | [`Partitions`]: all of them, as the metadata image says |
@@ -14,16 +14,17 @@
 //! A record is committed (visible, and acknowledged under acks=all) when it is on every in-sync replica, and on the disk
 //! of this one if `log.flush.before.ack` says so: what a consumer has seen does not vanish with the power.
 
+mod following;
+mod hosted;
 mod housekeeping;
 mod read;
 mod registry;
-mod replica;
 mod settings;
-mod state;
 mod validate;
 mod waiters;
 
-pub(crate) use read::{OffsetQuery, PartitionRead, ReadBound, ReadRequest};
+pub(crate) use following::TruncateError;
+pub(crate) use hosted::{Accepted, Partition, Refusal};
+pub(crate) use read::{OffsetQuery, PartitionRead, ReadRequest, Reader};
 pub(crate) use registry::{HostedTopic, Partitions, PartitionsView};
-pub(crate) use replica::{Accepted, Partition, Refusal};
 pub(crate) use waiters::{CommitWait, FetchWait};

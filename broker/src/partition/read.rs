@@ -1,30 +1,55 @@
+use std::sync::atomic::Ordering;
+
 use bytes::{Bytes, BytesMut};
 use protocol::{ErrorCode, Segment};
+use replica::{Divergence, FollowerFetch, ReadRange, Registration, ServeError};
 use storage::log::{LogSlice, Read, ReadError, TimestampedOffset};
 
-use super::replica::Partition;
+use super::hosted::Partition;
+use super::waiters::News;
 
-/// Up to where a reader may see.
+/// Who reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ReadBound {
-    /// The high watermark: consumers.
-    Committed,
-    /// The log's end: the broker's own coordinators, while they load.
-    End,
+pub(crate) enum Reader {
+    /// A client: up to the high watermark.
+    Consumer {
+        /// It knows that followers may serve it (KIP-392).
+        from_follower: bool,
+    },
+    /// Another broker's replica: up to the log's end.
+    Follower {
+        /// Its node id.
+        id: i32,
+        /// The registration under which it says it runs, -1 when it does not.
+        broker_epoch: i64,
+        /// The registration that the metadata knows.
+        registered: Option<Registration>,
+        /// When it asked, by the clock that never goes back.
+        monotonic_ms: i64,
+    },
+    /// The broker's own coordinators, while they load: up to the log's end.
+    Own,
+}
+
+impl Reader {
+    /// What it waits for.
+    pub(crate) fn news(&self) -> News {
+        match self {
+            Self::Consumer { .. } => News::Committed,
+            Self::Follower { .. } | Self::Own => News::Grown,
+        }
+    }
 }
 
 /// One partition's part of a fetch.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ReadRequest {
-    pub(crate) offset: i64,
-    pub(crate) max_bytes: usize,
-    /// Return one batch even above `max_bytes` (KIP-74).
-    pub(crate) min_one: bool,
+    pub(crate) range: ReadRange,
     /// The leader epoch that the client knows, or -1.
     pub(crate) leader_epoch: i32,
     /// Epoch of the client's last record (KIP-595), or -1.
     pub(crate) last_fetched_epoch: i32,
-    pub(crate) bound: ReadBound,
+    pub(crate) reader: Reader,
 }
 
 /// What it reads, or why not.
@@ -34,12 +59,14 @@ pub(crate) struct PartitionRead {
     pub(crate) high_watermark: i64,
     pub(crate) log_start_offset: i64,
     pub(crate) slice: LogSlice,
-    /// Epoch and end offset where the client's log departs from ours.
-    pub(crate) diverging: Option<(i32, i64)>,
+    /// Where the reader's log departs from ours.
+    pub(crate) diverging: Option<Divergence>,
     /// Leader and epoch, for a client that asked the wrong one.
     pub(crate) leader: Option<(i32, i32)>,
     /// The disk would have to be waited for: ask again from a thread that may block.
     pub(crate) must_block: bool,
+    /// A follower does not know yet how far records are committed: it is told at once.
+    pub(crate) has_news: bool,
 }
 
 impl PartitionRead {
@@ -52,6 +79,7 @@ impl PartitionRead {
             diverging: None,
             leader: None,
             must_block: false,
+            has_news: false,
         }
     }
 }
@@ -75,31 +103,30 @@ impl Partition {
         let (read, mut out) = {
             let inner = self.inner.lock();
             let mut out = PartitionRead::failed(ErrorCode::NONE);
-            if let Err(error) = inner.state.serve(request.leader_epoch) {
-                out.error = error;
-                out.leader = Some((inner.state.leader(), inner.state.leader_epoch()));
+            let served = match request.reader {
+                Reader::Consumer { from_follower: true } => {
+                    inner.replica.serve_any(request.leader_epoch)
+                }
+                _ => inner.replica.serve(request.leader_epoch),
+            };
+            if let Err(error) = served {
+                out.error = error.code();
+                let assignment = inner.replica.assignment();
+                out.leader = Some((assignment.leader, assignment.leader_epoch));
                 return out;
             }
-            let high_watermark = inner.state.high_watermark();
-            out.high_watermark = high_watermark.offset;
-            out.log_start_offset = inner.log.start_offset();
-            if request.last_fetched_epoch >= 0 {
-                let end = inner
-                    .log
-                    .epochs()
-                    .end_offset_for(request.last_fetched_epoch, inner.log.end_offset());
-                if let Some((epoch, end)) = end
-                    && (epoch < request.last_fetched_epoch || end < request.offset)
-                {
-                    out.diverging = Some((epoch, end));
-                    return out;
-                }
+            out.high_watermark = inner.replica.high_watermark().offset;
+            out.log_start_offset = inner.replica.log().start_offset();
+            out.diverging =
+                inner.replica.divergence(request.last_fetched_epoch, request.range.offset);
+            if out.diverging.is_some() {
+                return out;
             }
-            let upper = match request.bound {
-                ReadBound::Committed => high_watermark,
-                ReadBound::End => inner.log.end(),
+            let read = match request.reader {
+                Reader::Consumer { .. } => inner.replica.read_committed(&request.range),
+                Reader::Follower { .. } | Reader::Own => inner.replica.read_all(&request.range),
             };
-            (inner.log.read(request.offset, upper, request.max_bytes, request.min_one), out)
+            (read, out)
         };
         match read {
             Ok(Read::Empty) => {}
@@ -112,6 +139,50 @@ impl Partition {
             Err(error) => out.error = self.read_failed(&error),
         }
         out
+    }
+
+    /// Takes a follower's fetch as its state: once a fetch, before it is read for. Returns whether the follower is to be
+    /// answered at once, because it does not know yet how far records are committed.
+    ///
+    /// # Errors
+    /// Why it must not fetch.
+    pub(crate) fn note_follower(&self, request: &ReadRequest) -> Result<bool, ServeError> {
+        let Reader::Follower { id, broker_epoch, registered, monotonic_ms } = request.reader else {
+            return Ok(false);
+        };
+        let fetch = FollowerFetch {
+            id,
+            broker_epoch,
+            leader_epoch: request.leader_epoch,
+            offset: request.range.offset,
+            last_fetched_epoch: request.last_fetched_epoch,
+        };
+        let mut inner = self.inner.lock();
+        let noted = inner.replica.note_fetch(&fetch, registered, monotonic_ms)?;
+        let wakeups = inner.news(noted.changed);
+        drop(inner);
+        if noted.may_join {
+            self.isr_wanted.store(true, Ordering::Release);
+        }
+        wakeups.wake();
+        Ok(noted.has_news)
+    }
+
+    /// High watermark and log start.
+    pub(crate) fn committed_range(&self) -> (i64, i64) {
+        let inner = self.inner.lock();
+        (inner.replica.high_watermark().offset, inner.replica.log().start_offset())
+    }
+
+    /// A follower is being answered, and told the high watermark.
+    pub(crate) fn told_follower(&self, id: i32, high_watermark: i64) {
+        self.inner.lock().replica.told(id, high_watermark);
+    }
+
+    /// Replicas other than the leader that could serve a consumer at `offset`: in sync, and known to hold it (KIP-392). Node
+    /// id and how far they are.
+    pub(crate) fn read_replicas(&self, offset: i64) -> Vec<(i32, i64)> {
+        self.inner.lock().replica.read_replicas(offset)
     }
 
     fn read_failed(&self, error: &ReadError) -> ErrorCode {
@@ -134,12 +205,10 @@ impl Partition {
     /// The error code of a failed read.
     pub(crate) fn read_blocking(&self, offset: i64, max_bytes: usize) -> Result<Bytes, ErrorCode> {
         let request = ReadRequest {
-            offset,
-            max_bytes,
-            min_one: true,
+            range: ReadRange { offset, max_bytes, min_one: true },
             leader_epoch: -1,
             last_fetched_epoch: -1,
-            bound: ReadBound::End,
+            reader: Reader::Own,
         };
         let read = self.read(&request, false);
         read.error.ok()?;
@@ -149,7 +218,7 @@ impl Partition {
     /// Start and end of what the broker itself may read.
     pub(crate) fn offset_range(&self) -> (i64, i64) {
         let inner = self.inner.lock();
-        (inner.log.start_offset(), inner.log.end_offset())
+        (inner.replica.log().start_offset(), inner.replica.log().end_offset())
     }
 
     /// Answers ListOffsets: offset, timestamp, leader epoch. May block for all but earliest and latest; `None`: no such
@@ -164,23 +233,25 @@ impl Partition {
     ) -> Result<Option<TimestampedOffset>, ErrorCode> {
         let (search, high_watermark) = {
             let inner = self.inner.lock();
-            inner.state.serve(leader_epoch)?;
-            let high_watermark = inner.state.high_watermark().offset;
+            inner.replica.serve(leader_epoch).map_err(ServeError::code)?;
+            let log = inner.replica.log();
             let plain = |offset: i64| TimestampedOffset {
                 offset,
                 timestamp: -1,
-                leader_epoch: inner
-                    .log
+                leader_epoch: log
                     .epochs()
                     .epoch_of(offset)
-                    .unwrap_or_else(|| inner.state.leader_epoch()),
+                    .unwrap_or_else(|| inner.replica.assignment().leader_epoch),
             };
-            match query {
-                OffsetQuery::Earliest => return Ok(Some(plain(inner.log.start_offset()))),
-                OffsetQuery::Latest => return Ok(Some(plain(high_watermark))),
-                OffsetQuery::MaxTimestamp | OffsetQuery::AtTime(_) => {}
+            if query == OffsetQuery::Earliest {
+                return Ok(Some(plain(log.start_offset())));
             }
-            (inner.log.time_search(), high_watermark)
+            let committed = inner.replica.committed_end(leader_epoch);
+            let high_watermark = committed.map_err(ServeError::code)?;
+            if query == OffsetQuery::Latest {
+                return Ok(Some(plain(high_watermark)));
+            }
+            (log.time_search(), high_watermark)
         };
         let found = match query {
             OffsetQuery::AtTime(timestamp) => search.first_at(timestamp),
@@ -200,12 +271,9 @@ impl Partition {
         current_leader_epoch: i32,
     ) -> Result<Option<(i32, i64)>, ErrorCode> {
         let inner = self.inner.lock();
-        inner.state.serve(current_leader_epoch)?;
-        let end = inner.log.end_offset();
-        if epoch == inner.state.leader_epoch() {
-            return Ok(Some((epoch, end)));
-        }
-        Ok(inner.log.epochs().end_offset_for(epoch, end))
+        let found = inner.replica.epoch_end(epoch, current_leader_epoch);
+        let found = found.map_err(ServeError::code)?;
+        Ok(found.map(|found| (found.epoch, found.end_offset)))
     }
 
     /// Moves the log's start to `offset` (-1: to the high watermark) and returns it. The caller makes it durable.
@@ -214,16 +282,16 @@ impl Partition {
     /// OFFSET_OUT_OF_RANGE past the high watermark; POLICY_VIOLATION on a topic that only compacts.
     pub(crate) fn delete_records(&self, offset: i64) -> Result<i64, ErrorCode> {
         let mut inner = self.inner.lock();
-        inner.state.serve(-1)?;
-        let high_watermark = inner.state.high_watermark().offset;
+        inner.replica.serve(-1).map_err(ServeError::code)?;
+        let high_watermark = inner.replica.high_watermark().offset;
         let wanted = if offset == -1 { high_watermark } else { offset };
         if wanted < 0 || wanted > high_watermark {
             return Err(ErrorCode::OFFSET_OUT_OF_RANGE);
         }
-        if !inner.log.config().delete {
+        if !inner.replica.log().config().delete {
             return Err(ErrorCode::POLICY_VIOLATION);
         }
-        Ok(inner.log.advance_start(wanted))
+        Ok(inner.replica.log_mut().advance_start(wanted))
     }
 }
 

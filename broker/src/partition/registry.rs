@@ -5,11 +5,12 @@ use parking_lot::{Mutex, RwLock};
 use protocol::{ErrorCode, Str, Uuid};
 use quorum::MetadataImage;
 use quorum::image::{PartitionImage, TopicImage};
+use replica::{Assignment, Replica};
 use storage::{Flusher, LogDir};
+use tokio::sync::{Notify, watch};
 
-use super::replica::Partition;
+use super::hosted::Partition;
 use super::settings::TopicSettings;
-use super::state::{Assignment, PartitionState};
 use crate::config::Configs;
 use crate::context::Clock;
 use crate::metrics::Metrics;
@@ -87,7 +88,7 @@ impl PartitionsView {
 /// The partitions of this broker, kept as the metadata image says.
 #[derive(Debug)]
 pub(crate) struct Partitions {
-    node_id: i32,
+    pub(super) node_id: i32,
     pub(super) log_dir: Arc<LogDir>,
     flusher: Arc<Flusher>,
     configs: Arc<Configs>,
@@ -96,6 +97,10 @@ pub(crate) struct Partitions {
     view: RwLock<Arc<PartitionsView>>,
     /// The image that was applied last; the lock makes one image be applied at a time.
     applied: Mutex<Arc<MetadataImage>>,
+    /// Raised with every image that was applied.
+    changes: watch::Sender<u64>,
+    /// A follower has become fit to join the in-sync replicas of some partition.
+    isr_wanted: Notify,
 }
 
 impl Partitions {
@@ -116,7 +121,24 @@ impl Partitions {
             metrics,
             view: RwLock::default(),
             applied: Mutex::default(),
+            changes: watch::Sender::new(0),
+            isr_wanted: Notify::new(),
         }
+    }
+
+    /// Says when an image has been applied.
+    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    /// Notified when some partition's in-sync replicas may grow.
+    pub(crate) fn isr_wanted(&self) -> &Notify {
+        &self.isr_wanted
+    }
+
+    /// The folder that holds the logs.
+    pub(crate) fn log_dir(&self) -> &Arc<LogDir> {
+        &self.log_dir
     }
 
     /// All topics as of now.
@@ -161,6 +183,7 @@ impl Partitions {
         self.metrics.offline_partitions.set(next.offline() as i64);
         *self.view.write() = Arc::new(next);
         *applied = Arc::clone(image);
+        self.changes.send_modify(|count| *count += 1);
     }
 
     fn broker_configs_differ(&self, old: &MetadataImage, new: &MetadataImage) -> bool {
@@ -204,14 +227,18 @@ impl Partitions {
     ) -> HostedTopic {
         let settings = Arc::new(TopicSettings::of(&self.configs, image, topic));
         let slots = topic.iter().map(|(index, partition)| {
+            let slot = known.and_then(|known| known.slots.get(index as usize));
             if !partition.replicas.contains(&self.node_id) {
+                if let Some(slot) = slot {
+                    self.remove((&topic.name, &topic.id), index, slot);
+                }
                 return Slot::Elsewhere;
             }
             let assignment = assignment(partition);
-            match known.and_then(|known| known.slots.get(index as usize)) {
+            match slot {
                 Some(Slot::Online(online)) => {
                     online.configure(Arc::clone(&settings));
-                    online.assign(assignment);
+                    online.assign(assignment, self.clock.monotonic_ms() as i64);
                     Slot::Online(Arc::clone(online))
                 }
                 Some(Slot::Offline) => Slot::Offline,
@@ -238,11 +265,13 @@ impl Partitions {
                         report.truncated_bytes, report.reason.as_deref().unwrap_or_default(),
                     );
                 }
-                let state =
-                    PartitionState::new(self.node_id, assignment, settings.rules, log.end());
-                let name = (topic.name.clone(), index);
+                let high_watermark = self.log_dir.high_watermark(&topic.name, index);
+                let (rules, now_ms) = (settings.rules, self.clock.monotonic_ms() as i64);
+                let replica =
+                    Replica::new(self.node_id, log, rules, assignment, high_watermark, now_ms);
+                let name = (topic.name.clone(), topic.id, index);
                 let (settings, flusher) = (Arc::clone(settings), Arc::clone(&self.flusher));
-                Slot::Online(Arc::new(Partition::new(name, log, state, settings, flusher)))
+                Slot::Online(Arc::new(Partition::new(name, replica, settings, flusher)))
             }
             Err(error) => {
                 tracing::error!(topic = %topic.name, partition = index, "partition is offline: {error}");
@@ -253,14 +282,19 @@ impl Partitions {
 
     fn delete(&self, topic: &HostedTopic) {
         for (index, slot) in (0..).zip(&topic.slots) {
-            match slot {
-                Slot::Online(partition) => partition.delete(),
-                Slot::Offline => {}
-                Slot::Elsewhere => continue,
-            }
-            if let Err(error) = self.log_dir.remove_log(&topic.name, index, &topic.id.to_string()) {
-                tracing::error!(topic = %topic.name, partition = index, "cannot remove a deleted partition: {error}");
-            }
+            self.remove((&topic.name, &topic.id), index, slot);
+        }
+    }
+
+    /// The topic was deleted, or the replica has been given to another node.
+    fn remove(&self, (name, id): (&Str, &Uuid), index: i32, slot: &Slot) {
+        match slot {
+            Slot::Online(partition) => partition.remove(),
+            Slot::Offline => {}
+            Slot::Elsewhere => return,
+        }
+        if let Err(error) = self.log_dir.remove_log(name, index, &id.to_string()) {
+            tracing::error!(topic = %name, partition = index, "cannot remove a deleted partition: {error}");
         }
     }
 }
@@ -281,6 +315,7 @@ fn assignment(partition: &PartitionImage) -> Assignment {
     Assignment {
         leader: partition.leader,
         leader_epoch: partition.leader_epoch,
+        partition_epoch: partition.partition_epoch,
         replicas: Arc::clone(&partition.replicas),
         isr: Arc::clone(&partition.isr),
     }

@@ -1,9 +1,9 @@
 use protocol::records::{Compression, TimestampType};
 use quorum::MetadataImage;
 use quorum::image::TopicImage;
+use replica::Rules;
 use storage::LogConfig;
 
-use super::state::CommitRules;
 use crate::config::Configs;
 
 /// Least `segment.bytes` that is kept to: smaller ones would make a file for every few batches.
@@ -27,7 +27,7 @@ pub(crate) struct TopicSettings {
     pub(crate) compression: Option<Compression>,
     /// `cleanup.policy` holds `compact`: records need keys.
     pub(crate) compacted: bool,
-    pub(crate) rules: CommitRules,
+    pub(crate) rules: Rules,
 }
 
 impl TopicSettings {
@@ -60,9 +60,11 @@ impl TopicSettings {
             timestamp_after_max_ms: long("message.timestamp.after.max.ms"),
             compression: Compression::from_name(&text("compression.type")),
             compacted: has_policy("compact"),
-            rules: CommitRules {
+            rules: Rules {
                 min_insync_replicas: usize::try_from(long("min.insync.replicas")).unwrap_or(1),
                 flush_before_ack: configs.broker_bool(image, "log.flush.before.ack"),
+                max_lag_ms: configs.static_long("replica.lag.time.max.ms"),
+                compacted: has_policy("compact"),
             },
         }
     }
@@ -79,7 +81,12 @@ impl Default for TopicSettings {
             timestamp_after_max_ms: 3_600_000,
             compression: None,
             compacted: false,
-            rules: CommitRules { min_insync_replicas: 1, flush_before_ack: true },
+            rules: Rules {
+                min_insync_replicas: 1,
+                flush_before_ack: true,
+                max_lag_ms: 30_000,
+                compacted: false,
+            },
         }
     }
 }

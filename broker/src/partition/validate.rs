@@ -10,7 +10,7 @@ use protocol::records::{
     Batch, BatchBuilder, Compression, LeanRecords, RecordsError, TimestampType, record_body,
 };
 
-use super::replica::Refusal;
+use super::hosted::Refusal;
 use super::settings::TopicSettings;
 
 /// What a compressed batch may decompress to, as a multiple of `max.message.bytes`, where it must be looked into.

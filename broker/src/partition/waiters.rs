@@ -10,18 +10,17 @@ use std::sync::{Arc, Weak};
 use std::task::Poll;
 
 use futures_util::task::AtomicWaker;
+use parking_lot::Mutex;
+use protocol::ErrorCode;
 
 /// A produce that waits until its batches are committed in all their partitions.
 #[derive(Debug, Default)]
 pub(crate) struct CommitWait {
     remaining: AtomicUsize,
-    failed: AtomicBool,
     waker: AtomicWaker,
+    /// Parts whose partition ended the wait: a disk error, another leader, the end of the topic. Touched by failures only.
+    failures: Mutex<Vec<(usize, ErrorCode)>>,
 }
-
-/// A disk error, or the end of the partition, came before the commit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct CommitFailed;
 
 impl CommitWait {
     pub(crate) fn new() -> Arc<Self> {
@@ -33,19 +32,27 @@ impl CommitWait {
         self.remaining.load(Ordering::Acquire) == 0
     }
 
+    /// Waits until each partition has committed or failed.
+    pub(crate) async fn done(&self) {
+        poll_fn(|cx| {
+            self.waker.register(cx.waker());
+            if self.is_done() { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+    }
+
+    /// The parts that failed so far, by the number that they were given, and why.
+    pub(crate) fn failures(&self) -> Vec<(usize, ErrorCode)> {
+        self.failures.lock().clone()
+    }
+
     /// Waits for all partitions.
     ///
     /// # Errors
-    /// When one of them failed.
-    pub(crate) async fn done(&self) -> Result<(), CommitFailed> {
-        poll_fn(|cx| {
-            self.waker.register(cx.waker());
-            if self.failed.load(Ordering::Acquire) {
-                return Poll::Ready(Err(CommitFailed));
-            }
-            if self.is_done() { Poll::Ready(Ok(())) } else { Poll::Pending }
-        })
-        .await
+    /// Of the first that failed.
+    pub(crate) async fn committed(&self) -> Result<(), ErrorCode> {
+        self.done().await;
+        self.failures.lock().first().map_or(Ok(()), |(_, code)| Err(*code))
     }
 
     fn one_done(&self) {
@@ -54,9 +61,9 @@ impl CommitWait {
         }
     }
 
-    fn fail(&self) {
-        self.failed.store(true, Ordering::Release);
-        self.waker.wake();
+    fn fail(&self, part: usize, code: ErrorCode) {
+        self.failures.lock().push((part, code));
+        self.one_done();
     }
 }
 
@@ -92,32 +99,67 @@ impl FetchWait {
 pub(super) struct Waiters {
     /// Ascending by offset: an append waits for more than those before it. Bounded by connections times
     /// requests in flight.
-    commits: VecDeque<(i64, Arc<CommitWait>)>,
+    commits: VecDeque<(i64, Part)>,
+    /// Consumers: for the high watermark.
     fetches: Vec<Weak<FetchWait>>,
+    /// Followers: for the log's end.
+    followers: Vec<Weak<FetchWait>>,
+    /// This node's own fetchers: for the disk.
+    flushes: Vec<Weak<FetchWait>>,
+}
+
+/// A produce, and which part of it waits here.
+type Part = (Arc<CommitWait>, usize);
+
+/// What news a fetch waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum News {
+    Committed,
+    Grown,
+    Flushed,
 }
 
 /// Whom to wake once the partition's lock is released.
 #[derive(Debug, Default)]
 #[must_use]
 pub(super) struct Wakeups {
-    commits: Vec<Arc<CommitWait>>,
+    commits: Vec<Part>,
     fetches: Vec<Weak<FetchWait>>,
-    failed: bool,
+    failed: Option<ErrorCode>,
 }
 
 impl Waiters {
-    /// `wait` is over here when the high watermark reaches `offset`.
-    pub(super) fn add_commit(&mut self, offset: i64, wait: &Arc<CommitWait>) {
+    /// `wait` is over here when the high watermark reaches `offset`; `part` names this partition in its failures.
+    pub(super) fn add_commit(&mut self, offset: i64, wait: &Arc<CommitWait>, part: usize) {
         wait.remaining.fetch_add(1, Ordering::AcqRel);
-        self.commits.push_back((offset, Arc::clone(wait)));
+        self.commits.push_back((offset, (Arc::clone(wait), part)));
     }
 
-    /// `wait` is told once about the next change.
-    pub(super) fn add_fetch(&mut self, wait: &Arc<FetchWait>) {
+    /// `wait` is told once about the next news.
+    pub(super) fn add_fetch(&mut self, wait: &Arc<FetchWait>, news: News) {
+        let list = self.list(news);
         // Those that gave up in the meantime must not pile up on a partition that nothing happens to.
-        self.fetches.retain(|other| other.strong_count() > 0);
-        if !self.fetches.iter().any(|other| std::ptr::eq(other.as_ptr(), Arc::as_ptr(wait))) {
-            self.fetches.push(Arc::downgrade(wait));
+        list.retain(|other| other.strong_count() > 0);
+        if !list.iter().any(|other| std::ptr::eq(other.as_ptr(), Arc::as_ptr(wait))) {
+            list.push(Arc::downgrade(wait));
+        }
+    }
+
+    fn list(&mut self, news: News) -> &mut Vec<Weak<FetchWait>> {
+        match news {
+            News::Committed => &mut self.fetches,
+            News::Grown => &mut self.followers,
+            News::Flushed => &mut self.flushes,
+        }
+    }
+
+    /// There is news for those who wait for no offset.
+    pub(super) fn told(&mut self, news: News, wakeups: &mut Wakeups) {
+        let list = self.list(news);
+        if wakeups.fetches.is_empty() {
+            wakeups.fetches = std::mem::take(list);
+        } else {
+            wakeups.fetches.append(list);
         }
     }
 
@@ -126,26 +168,32 @@ impl Waiters {
         let mut wakeups =
             Wakeups { fetches: std::mem::take(&mut self.fetches), ..Wakeups::default() };
         while self.commits.front().is_some_and(|(wanted, _)| *wanted <= offset) {
-            wakeups.commits.extend(self.commits.pop_front().map(|(_, wait)| wait));
+            wakeups.commits.extend(self.commits.pop_front().map(|(_, part)| part));
         }
         wakeups
     }
 
     /// Nothing will be committed any more.
-    pub(super) fn fail(&mut self) -> Wakeups {
-        Wakeups {
-            commits: self.commits.drain(..).map(|(_, wait)| wait).collect(),
+    pub(super) fn fail(&mut self, code: ErrorCode) -> Wakeups {
+        let mut wakeups = Wakeups {
+            commits: self.commits.drain(..).map(|(_, part)| part).collect(),
             fetches: std::mem::take(&mut self.fetches),
-            failed: true,
-        }
+            failed: Some(code),
+        };
+        self.told(News::Grown, &mut wakeups);
+        self.told(News::Flushed, &mut wakeups);
+        wakeups
     }
 }
 
 impl Wakeups {
     /// Call without locks held.
     pub(super) fn wake(self) {
-        for wait in self.commits {
-            if self.failed { wait.fail() } else { wait.one_done() }
+        for (wait, part) in self.commits {
+            match self.failed {
+                Some(code) => wait.fail(part, code),
+                None => wait.one_done(),
+            }
         }
         for wait in self.fetches.iter().filter_map(Weak::upgrade) {
             wait.wake();
@@ -162,38 +210,56 @@ mod tests {
     fn a_produce_over_two_partitions_waits_for_both() {
         let wait = CommitWait::new();
         let (mut a, mut b) = (Waiters::default(), Waiters::default());
-        a.add_commit(5, &wait);
-        b.add_commit(7, &wait);
+        a.add_commit(5, &wait, 0);
+        b.add_commit(7, &wait, 1);
         a.committed(4).wake();
         assert_eq!(wait.done().now_or_never(), None);
         a.committed(5).wake();
         assert_eq!(wait.done().now_or_never(), None);
         b.committed(9).wake();
-        assert_eq!(wait.done().now_or_never(), Some(Ok(())));
+        assert_eq!(wait.done().now_or_never(), Some(()));
     }
 
     #[test]
-    fn a_failure_ends_the_wait() {
+    fn a_failure_is_of_its_part_alone() {
         let wait = CommitWait::new();
+        let (mut a, mut b) = (Waiters::default(), Waiters::default());
+        a.add_commit(5, &wait, 0);
+        b.add_commit(5, &wait, 1);
+        a.committed(5).wake();
+        b.fail(ErrorCode::NOT_LEADER_OR_FOLLOWER).wake();
+        assert_eq!(wait.done().now_or_never(), Some(()));
+        assert_eq!(wait.failures(), [(1, ErrorCode::NOT_LEADER_OR_FOLLOWER)]);
+        let failed = wait.committed().now_or_never();
+        assert_eq!(failed, Some(Err(ErrorCode::NOT_LEADER_OR_FOLLOWER)));
+    }
+
+    #[test]
+    fn followers_hear_of_growth_and_consumers_of_commits() {
         let mut waiters = Waiters::default();
-        waiters.add_commit(5, &wait);
-        waiters.fail().wake();
-        assert_eq!(wait.done().now_or_never(), Some(Err(CommitFailed)));
+        let (follower, consumer) = (FetchWait::new(), FetchWait::new());
+        waiters.add_fetch(&follower, News::Grown);
+        waiters.add_fetch(&consumer, News::Committed);
+        let mut wakeups = Wakeups::default();
+        waiters.told(News::Grown, &mut wakeups);
+        wakeups.wake();
+        assert_eq!(follower.woken().now_or_never(), Some(()));
+        assert_eq!(consumer.woken().now_or_never(), None);
     }
 
     #[test]
     fn a_fetch_is_woken_once_and_forgotten_when_it_gives_up() {
         let mut waiters = Waiters::default();
         let wait = FetchWait::new();
-        waiters.add_fetch(&wait);
-        waiters.add_fetch(&wait);
+        waiters.add_fetch(&wait, News::Committed);
+        waiters.add_fetch(&wait, News::Committed);
         assert_eq!(waiters.fetches.len(), 1);
         assert_eq!(wait.woken().now_or_never(), None);
         waiters.committed(1).wake();
         assert_eq!(wait.woken().now_or_never(), Some(()));
         assert_eq!(wait.woken().now_or_never(), None);
         for _ in 0..100 {
-            waiters.add_fetch(&FetchWait::new());
+            waiters.add_fetch(&FetchWait::new(), News::Committed);
         }
         assert!(waiters.fetches.len() <= 2);
     }

@@ -4,36 +4,38 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use bytes::Bytes;
 use parking_lot::{Mutex, RwLock};
 use protocol::records::{Batch, TimestampType};
-use protocol::{ErrorCode, Str};
+use protocol::{ErrorCode, Str, Uuid};
+use replica::{Assignment, Changed, Replica};
 use storage::log::{AppendError, Appended};
 use storage::producers::{SequenceCheck, SequenceError};
-use storage::{DiskError, DiskFailure, FlushTarget, Flusher, Log};
+use storage::{DiskError, DiskFailure, FlushTarget, Flusher};
 
 use super::settings::TopicSettings;
-use super::state::{Assignment, PartitionState};
 use super::validate;
-use super::waiters::{CommitWait, FetchWait, Waiters, Wakeups};
+use super::waiters::{CommitWait, FetchWait, News, Waiters, Wakeups};
 
 /// A partition replica on this broker.
 ///
-/// One lock covers log, state and waiters: an append decides, writes and registers its wait under it, in one system
+/// One lock covers replica and waiters: an append decides, writes and registers its wait under it, in one system
 /// call. Syncs and cold reads run without it.
 #[derive(Debug)]
 pub(crate) struct Partition {
     pub(crate) topic: Str,
+    pub(crate) topic_id: Uuid,
     pub(crate) index: i32,
     settings: RwLock<Arc<TopicSettings>>,
     pub(super) inner: Mutex<Inner>,
-    flusher: Arc<Flusher>,
+    pub(super) flusher: Arc<Flusher>,
     /// A flush is queued that will include what is appended now.
     flush_queued: AtomicBool,
+    /// A follower has become fit to join the in-sync replicas.
+    pub(super) isr_wanted: AtomicBool,
 }
 
 #[derive(Debug)]
 pub(super) struct Inner {
-    pub(super) log: Log,
-    pub(super) state: PartitionState,
-    waiters: Waiters,
+    pub(super) replica: Replica,
+    pub(super) waiters: Waiters,
     /// Appends since housekeeping last looked: a partition without any gives its memory back.
     pub(super) touched: bool,
     /// A disk error has been reported: once is enough until it is over.
@@ -69,25 +71,25 @@ impl Refusal {
 
 impl Partition {
     pub(super) fn new(
-        (topic, index): (Str, i32),
-        log: Log,
-        state: PartitionState,
+        (topic, topic_id, index): (Str, Uuid, i32),
+        replica: Replica,
         settings: Arc<TopicSettings>,
         flusher: Arc<Flusher>,
     ) -> Self {
         Self {
             topic,
+            topic_id,
             index,
             settings: RwLock::new(settings),
             inner: Mutex::new(Inner {
-                log,
-                state,
+                replica,
                 waiters: Waiters::default(),
                 touched: true,
                 reported: false,
             }),
             flusher,
             flush_queued: AtomicBool::new(false),
+            isr_wanted: AtomicBool::new(false),
         }
     }
 
@@ -95,7 +97,8 @@ impl Partition {
         Arc::clone(&self.settings.read())
     }
 
-    /// Appends what a client sent. With `wait` (acks=all) the wait is over when the records are committed.
+    /// Appends what a client sent. With `wait` (acks=all) the wait is over when the records are committed; the number
+    /// names this partition in its failures.
     ///
     /// Locks: settings (shared), partition. System calls: one `pwritev`. Copies: none of records of 4 KiB and
     /// more, one of smaller ones (into the hot tail).
@@ -106,7 +109,7 @@ impl Partition {
         self: &Arc<Self>,
         records: Option<&Bytes>,
         produce_version: i16,
-        wait: Option<&Arc<CommitWait>>,
+        wait: Option<(&Arc<CommitWait>, usize)>,
         now_ms: i64,
     ) -> Result<Accepted, Refusal> {
         let settings = self.settings();
@@ -124,14 +127,14 @@ impl Partition {
         wait: &Arc<CommitWait>,
         now_ms: i64,
     ) -> Result<Accepted, Refusal> {
-        self.append_batch(batch, &self.settings(), Some(wait), now_ms)
+        self.append_batch(batch, &self.settings(), Some((wait, 0)), now_ms)
     }
 
     fn append_batch(
         self: &Arc<Self>,
         batch: &Batch,
         settings: &TopicSettings,
-        wait: Option<&Arc<CommitWait>>,
+        wait: Option<(&Arc<CommitWait>, usize)>,
         now_ms: i64,
     ) -> Result<Accepted, Refusal> {
         if self.flusher.is_failed() {
@@ -140,9 +143,9 @@ impl Partition {
         let mut inner = self.inner.lock();
         let inner_mut = &mut *inner;
         let acks = if wait.is_some() { -1 } else { 1 };
-        inner_mut.state.admit(acks).map_err(Refusal::of)?;
-        let log_start_offset = inner_mut.log.start_offset();
-        match inner_mut.log.producers().check(batch.header()) {
+        inner_mut.replica.admit(acks).map_err(|error| Refusal::of(error.code()))?;
+        let log_start_offset = inner_mut.replica.log().start_offset();
+        match inner_mut.replica.log().producers().check(batch.header()) {
             Ok(SequenceCheck::Append) => {}
             Ok(SequenceCheck::Duplicate { base_offset, timestamp }) => {
                 let end = base_offset + i64::from(batch.header().last_offset_delta) + 1;
@@ -161,8 +164,7 @@ impl Partition {
         }
         let append_time_ms =
             (settings.timestamp_type == TimestampType::LogAppendTime).then_some(now_ms);
-        let leader_epoch = inner_mut.state.leader_epoch();
-        let appended = match inner_mut.log.append(batch, leader_epoch, append_time_ms, now_ms) {
+        let (appended, changed) = match inner_mut.replica.append(batch, append_time_ms, now_ms) {
             Ok(appended) => appended,
             Err(error) => {
                 if let AppendError::Disk(error) = &error {
@@ -171,8 +173,8 @@ impl Partition {
                 return Err(append_refusal(&error, log_start_offset));
             }
         };
-        let wakeups = inner_mut.appended(&appended, wait);
-        let flush = inner_mut.state.flushes_before_ack();
+        let wakeups = inner_mut.appended(&appended, changed, wait);
+        let flush = inner_mut.replica.rules().flush_before_ack;
         drop(inner);
         wakeups.wake();
         if flush {
@@ -193,16 +195,16 @@ impl Partition {
         }
     }
 
-    /// `wait` is told about the next change of what may be read here.
-    pub(crate) fn watch(&self, wait: &Arc<FetchWait>) {
-        self.inner.lock().waiters.add_fetch(wait);
+    /// `wait` is told about the next news of this kind.
+    pub(crate) fn watch(&self, wait: &Arc<FetchWait>, news: News) {
+        self.inner.lock().waiters.add_fetch(wait, news);
     }
 
     /// Takes a new leader and replicas from the metadata image.
-    pub(super) fn assign(&self, assignment: Assignment) {
+    pub(super) fn assign(&self, assignment: Assignment, monotonic_ms: i64) {
         let mut inner = self.inner.lock();
-        let moved = inner.state.assign(assignment);
-        let wakeups = inner.news(moved);
+        let changed = inner.replica.assign(assignment, monotonic_ms);
+        let wakeups = inner.news(changed);
         drop(inner);
         wakeups.wake();
     }
@@ -210,20 +212,19 @@ impl Partition {
     /// Takes changed configs.
     pub(super) fn configure(&self, settings: Arc<TopicSettings>) {
         let mut inner = self.inner.lock();
-        inner.log.set_config(settings.log.clone());
-        let moved = inner.state.set_rules(settings.rules);
-        let wakeups = inner.news(moved);
+        inner.replica.log_mut().set_config(settings.log.clone());
+        let changed = inner.replica.set_rules(settings.rules);
+        let wakeups = inner.news(changed);
         drop(inner);
         *self.settings.write() = settings;
         wakeups.wake();
     }
 
-    /// The topic was deleted: whoever waits is told, nothing is served any more.
-    pub(super) fn delete(&self) {
+    /// The topic was deleted, or its replica here is no longer wanted: whoever waits is told, nothing is served any more.
+    pub(super) fn remove(&self) {
         let mut inner = self.inner.lock();
-        inner.state.delete();
-        inner.log.fail();
-        let wakeups = inner.waiters.fail();
+        let changed = inner.replica.remove();
+        let wakeups = inner.news(changed);
         drop(inner);
         wakeups.wake();
     }
@@ -231,55 +232,69 @@ impl Partition {
 
 impl Inner {
     /// One clear error, not one for each request that meets it.
-    fn report(&mut self, partition: &Partition, error: &DiskError) {
+    pub(super) fn report(&mut self, partition: &Partition, error: &DiskError) {
         if !std::mem::replace(&mut self.reported, true) {
             tracing::error!(%partition, "records are refused: {error}");
         }
     }
 
-    fn appended(&mut self, appended: &Appended, wait: Option<&Arc<CommitWait>>) -> Wakeups {
+    fn appended(
+        &mut self,
+        appended: &Appended,
+        changed: Changed,
+        wait: Option<(&Arc<CommitWait>, usize)>,
+    ) -> Wakeups {
         self.touched = true;
         self.reported = false;
-        let moved = self.state.appended(appended.end);
         if let Some(wait) = wait {
             self.wait_for(appended.end.offset, wait);
         }
-        self.news(moved)
+        self.news(changed)
     }
 
-    fn wait_for(&mut self, offset: i64, wait: &Arc<CommitWait>) {
-        if self.state.high_watermark().offset < offset {
-            self.waiters.add_commit(offset, wait);
+    fn wait_for(&mut self, offset: i64, (wait, part): (&Arc<CommitWait>, usize)) {
+        if self.replica.high_watermark().offset < offset {
+            self.waiters.add_commit(offset, wait, part);
         }
     }
 
-    fn news(&mut self, high_watermark_moved: bool) -> Wakeups {
-        if high_watermark_moved {
-            self.waiters.committed(self.state.high_watermark().offset)
-        } else {
-            Wakeups::default()
+    /// Whom to tell of what has changed.
+    pub(super) fn news(&mut self, changed: Changed) -> Wakeups {
+        if changed.lost {
+            return self.waiters.fail(ErrorCode::NOT_LEADER_OR_FOLLOWER);
         }
+        let mut wakeups = Wakeups::default();
+        if changed.committed {
+            wakeups = self.waiters.committed(self.replica.high_watermark().offset);
+        } else if changed.role {
+            self.waiters.told(News::Committed, &mut wakeups);
+        }
+        if changed.grown || changed.role {
+            self.waiters.told(News::Grown, &mut wakeups);
+        }
+        wakeups
     }
 }
 
 impl FlushTarget for Partition {
     fn flush(&self) -> Result<(), DiskError> {
         self.flush_queued.store(false, Ordering::Release);
-        let plan = self.inner.lock().log.plan_flush();
+        let plan = self.inner.lock().replica.log_mut().plan_flush();
         let result = plan.run();
         let mut inner = self.inner.lock();
         let wakeups = match &result {
             Ok(()) => {
-                inner.log.flushed(&plan);
-                let moved = inner.state.flushed(plan.end());
-                inner.news(moved)
+                let changed = inner.replica.flushed(&plan);
+                let mut wakeups = inner.news(changed);
+                inner.waiters.told(News::Flushed, &mut wakeups);
+                wakeups
             }
             Err(error) => {
-                inner.log.flush_failed(&plan, error);
+                inner.replica.log_mut().flush_failed(&plan, error);
                 if error.is_transient() {
                     inner.report(self, error);
                 }
-                inner.waiters.fail()
+                inner.waiters.fail(ErrorCode::KAFKA_STORAGE_ERROR)
             }
         };
         drop(inner);
