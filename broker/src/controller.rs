@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use quorum::controller::Command;
 
-pub(crate) use crate::cluster::SubmitError;
 use crate::cluster::QuorumHandle;
+pub(crate) use crate::cluster::SubmitError;
 use crate::context::ImageCell;
 
 /// Submits commands; clones share it.

@@ -42,8 +42,8 @@ mod housekeeping;
 mod listener;
 mod metrics;
 mod partition;
-mod producer_ids;
 mod peers;
+mod producer_ids;
 mod replication;
 mod start;
 

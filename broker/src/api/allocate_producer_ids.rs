@@ -15,8 +15,7 @@ pub(crate) async fn handle(
     request: AllocateProducerIdsRequest,
     _version: i16,
 ) -> AllocateProducerIdsResponse {
-    let failed =
-        |error_code: i16| AllocateProducerIdsResponse { error_code, ..Default::default() };
+    let failed = |error_code: i16| AllocateProducerIdsResponse { error_code, ..Default::default() };
     let epoch = broker.image().broker(request.broker_id).map(|registered| registered.epoch);
     // This node's image may be behind what the broker knows of itself, never ahead of it.
     if epoch.is_some_and(|epoch| epoch > request.broker_epoch) {

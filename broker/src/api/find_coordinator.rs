@@ -5,9 +5,7 @@ use std::time::Duration;
 
 use protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
 use protocol::messages::find_coordinator_response::Coordinator;
-use protocol::messages::{
-    CreateTopicsRequest, FindCoordinatorRequest, FindCoordinatorResponse,
-};
+use protocol::messages::{CreateTopicsRequest, FindCoordinatorRequest, FindCoordinatorResponse};
 use protocol::{ErrorCode, Str};
 use quorum::MetadataImage;
 

@@ -102,7 +102,8 @@ async fn create_missing(broker: &Arc<Broker>, wanted: &[MetadataRequestTopic]) {
         return;
     }
     let names: Vec<Str> = topics.iter().map(|topic| topic.name.clone()).collect();
-    let request = CreateTopicsRequest { topics, timeout_ms: CREATE_TIMEOUT_MS, ..Default::default() };
+    let request =
+        CreateTopicsRequest { topics, timeout_ms: CREATE_TIMEOUT_MS, ..Default::default() };
     let timeout = Duration::from_millis(CREATE_TIMEOUT_MS as u64);
     match to_controller::call(broker, &request, timeout).await {
         Ok(answer) => {

@@ -19,10 +19,8 @@ pub(crate) async fn handle(
     request: QuorumMessageRequest,
     _version: i16,
 ) -> QuorumMessageResponse {
-    let failed = |code: ErrorCode| QuorumMessageResponse {
-        error_code: code.0,
-        ..Default::default()
-    };
+    let failed =
+        |code: ErrorCode| QuorumMessageResponse { error_code: code.0, ..Default::default() };
     if request.cluster_id != broker.cluster_id {
         tracing::warn!(
             peer = %ctx.peer, node = request.node_id, cluster = %request.cluster_id,

@@ -97,7 +97,9 @@ impl Lifecycle {
                 broker.lifecycle.register(&broker).await;
                 broker.lifecycle.catch_up(&broker).await;
                 broker.lifecycle.beat(&broker).await;
-                tracing::warn!("the controller does not know this broker any more; registering again");
+                tracing::warn!(
+                    "the controller does not know this broker any more; registering again"
+                );
             }
         };
         tokio::select! {

@@ -34,11 +34,12 @@ impl Messenger {
         then: impl FnOnce(Option<Response>) + Send + 'static,
     ) {
         // Votes must not wait behind a fetch that stays at the leader.
-        let (channel, timeout) = if matches!(request.call, Call::Fetch { .. } | Call::FetchSnapshot { .. }) {
-            (Channel::Quorum, FETCH_TIMEOUT)
-        } else {
-            (Channel::Control, TIMEOUT)
-        };
+        let (channel, timeout) =
+            if matches!(request.call, Call::Fetch { .. } | Call::FetchSnapshot { .. }) {
+                (Channel::Quorum, FETCH_TIMEOUT)
+            } else {
+                (Channel::Control, TIMEOUT)
+            };
         let message = QuorumMessageRequest {
             cluster_id: self.cluster_id.clone(),
             node_id: self.node_id,

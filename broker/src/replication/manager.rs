@@ -6,9 +6,9 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::ReplicationSettings;
 use super::fetcher::Fetcher;
 use super::isr::{IsrChanges, IsrManager};
-use super::ReplicationSettings;
 use crate::context::{BrokerEpoch, Clock, ImageCell};
 use crate::partition::{Partition, Partitions};
 use crate::peers::Peers;

@@ -10,7 +10,7 @@ fn from_producer(id: i64, epoch: i16, sequence: i32, values: &[&str]) -> Bytes {
     builder.build().unwrap()
 }
 
-async fn producer_id(conn: &mut Conn) -> i64 {
+pub(crate) async fn producer_id(conn: &mut Conn) -> i64 {
     let response =
         conn.call(4, &InitProducerIdRequest { transactional_id: None, ..Default::default() }).await;
     assert_eq!((response.error_code, response.producer_epoch), (0, 0));

@@ -1,6 +1,7 @@
 //! The broker over real sockets.
 
 mod admin;
+mod cluster;
 mod data;
 mod errors;
 mod groups;

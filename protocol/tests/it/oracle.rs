@@ -27,7 +27,12 @@ fn compare<O: Message, T: Decodable + Encodable + TheirMessage>() {
             let their = T::decode(&mut bytes.clone(), version).unwrap();
             let mut theirs = BytesMut::new();
             their.encode(&mut theirs, version).unwrap();
-            assert_eq!(e.finish_bytes().unwrap(), theirs.freeze(), "{} v{version} seed {seed}", O::NAME);
+            assert_eq!(
+                e.finish_bytes().unwrap(),
+                theirs.freeze(),
+                "{} v{version} seed {seed}",
+                O::NAME
+            );
             compared += 1;
         }
     }
