@@ -4,6 +4,10 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
+use quorum::controller::Entropy;
+
+use crate::entropy::SystemEntropy;
+
 /// What the command line, a pod or a test gives to [`crate::Broker::start`].
 #[derive(Debug, Clone)]
 pub struct BrokerConfig {
@@ -36,6 +40,11 @@ impl BrokerConfig {
             data_dir: data_dir.into(),
             properties: BTreeMap::new(),
         }
+    }
+
+    /// An id for a new cluster: 22 characters, different each time.
+    pub fn new_cluster_id() -> String {
+        SystemEntropy.uuid().to_string()
     }
 
     /// The same with one more property.

@@ -7,15 +7,18 @@ use std::sync::Arc;
 use bytes::Bytes;
 use protocol::frame::{self, RequestHeader};
 use protocol::messages::{
-    AllocateProducerIdsRequest, AlterConfigsRequest, AlterPartitionRequest, ApiVersionsRequest,
+    AddRaftVoterRequest, AllocateProducerIdsRequest, AlterConfigsRequest,
+    AlterPartitionReassignmentsRequest, AlterPartitionRequest, ApiVersionsRequest,
     BrokerHeartbeatRequest, BrokerRegistrationRequest, CreatePartitionsRequest,
     CreateTopicsRequest, DeleteGroupsRequest, DeleteRecordsRequest, DeleteTopicsRequest,
-    DescribeClusterRequest, DescribeConfigsRequest, DescribeGroupsRequest, EnvelopeRequest,
-    FetchRequest, FindCoordinatorRequest, HeartbeatRequest, IncrementalAlterConfigsRequest,
+    DescribeClusterRequest, DescribeConfigsRequest, DescribeGroupsRequest, DescribeQuorumRequest,
+    DescribeTopicPartitionsRequest, ElectLeadersRequest, EnvelopeRequest, FetchRequest,
+    FindCoordinatorRequest, HeartbeatRequest, IncrementalAlterConfigsRequest,
     InitProducerIdRequest, JoinGroupRequest, LeaveGroupRequest, ListConfigResourcesRequest,
-    ListGroupsRequest, ListOffsetsRequest, MetadataRequest, OffsetCommitRequest,
-    OffsetDeleteRequest, OffsetFetchRequest, OffsetForLeaderEpochRequest, ProduceRequest,
-    QuorumMessageRequest, SyncGroupRequest,
+    ListGroupsRequest, ListOffsetsRequest, ListPartitionReassignmentsRequest, MetadataRequest,
+    OffsetCommitRequest, OffsetDeleteRequest, OffsetFetchRequest, OffsetForLeaderEpochRequest,
+    ProduceRequest, QuorumMessageRequest, RemoveRaftVoterRequest, SyncGroupRequest,
+    UnregisterBrokerRequest, UpdateFeaturesRequest,
 };
 use protocol::{ApiKey, DecodeError, Decoder, Message, Request, Segment};
 
@@ -132,6 +135,13 @@ const FORWARDED: &[ApiKey] = &[
     ApiKey::CreatePartitions,
     ApiKey::AlterConfigs,
     ApiKey::IncrementalAlterConfigs,
+    ApiKey::ElectLeaders,
+    ApiKey::AlterPartitionReassignments,
+    ApiKey::UnregisterBroker,
+    ApiKey::UpdateFeatures,
+    ApiKey::DescribeQuorum,
+    ApiKey::AddRaftVoter,
+    ApiKey::RemoveRaftVoter,
 ];
 
 /// What clients are offered: `api::api_versions` advertises it. (What only nodes ask each other is not in it.)
@@ -163,6 +173,15 @@ pub(crate) const SERVED: &[ApiKey] = &[
     ApiKey::OffsetDelete,
     ApiKey::DescribeCluster,
     ApiKey::ListConfigResources,
+    ApiKey::ElectLeaders,
+    ApiKey::AlterPartitionReassignments,
+    ApiKey::ListPartitionReassignments,
+    ApiKey::UnregisterBroker,
+    ApiKey::UpdateFeatures,
+    ApiKey::DescribeQuorum,
+    ApiKey::AddRaftVoter,
+    ApiKey::RemoveRaftVoter,
+    ApiKey::DescribeTopicPartitions,
 ];
 
 /// Expands to the arms for APIs whose handler is `api::<module>::handle(&broker, &ctx, request, version)`.
@@ -191,6 +210,16 @@ fn route(mut call: Call<'_>) -> Result<Reply, CloseReason> {
             api::fetch::handle(broker, call.context(), request)
         }
         ApiKey::ApiVersions => api_versions(call),
+        ApiKey::AddRaftVoter => {
+            call.run::<AddRaftVoterRequest, _, _>(|broker, ctx, request, version| async move {
+                api::raft_voters::add(&broker, &ctx, request, version).await
+            })
+        }
+        ApiKey::RemoveRaftVoter => {
+            call.run::<RemoveRaftVoterRequest, _, _>(|broker, ctx, request, version| async move {
+                api::raft_voters::remove(&broker, &ctx, request, version).await
+            })
+        }
         key => route_by_key!(call, key, {
             ListOffsets => list_offsets: ListOffsetsRequest,
             Metadata => metadata: MetadataRequest,
@@ -222,6 +251,13 @@ fn route(mut call: Call<'_>) -> Result<Reply, CloseReason> {
             Envelope => envelope: EnvelopeRequest,
             DescribeCluster => describe_cluster: DescribeClusterRequest,
             ListConfigResources => list_config_resources: ListConfigResourcesRequest,
+            ElectLeaders => elect_leaders: ElectLeadersRequest,
+            AlterPartitionReassignments => alter_partition_reassignments: AlterPartitionReassignmentsRequest,
+            ListPartitionReassignments => list_partition_reassignments: ListPartitionReassignmentsRequest,
+            UnregisterBroker => unregister_broker: UnregisterBrokerRequest,
+            UpdateFeatures => update_features: UpdateFeaturesRequest,
+            DescribeQuorum => describe_quorum: DescribeQuorumRequest,
+            DescribeTopicPartitions => describe_topic_partitions: DescribeTopicPartitionsRequest,
         }),
     }
 }

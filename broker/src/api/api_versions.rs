@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use protocol::messages::api_versions_response::{ApiVersion, FinalizedFeatureKey};
+use protocol::messages::api_versions_response::{
+    ApiVersion, FinalizedFeatureKey, SupportedFeatureKey,
+};
 use protocol::messages::{ApiVersionsRequest, ApiVersionsResponse};
 use protocol::{ApiKey, ErrorCode, Str};
 
@@ -41,7 +43,13 @@ pub(crate) fn handle(
         max_version_level: *level,
         min_version_level: *level,
     });
+    let supported = quorum::features::SUPPORTED.iter().map(|feature| SupportedFeatureKey {
+        name: Str::from(feature.name),
+        min_version: feature.min,
+        max_version: feature.max,
+    });
     let response = ApiVersionsResponse {
+        supported_features: supported.collect(),
         api_keys: SERVED.iter().map(|key| range(*key)).collect(),
         finalized_features: features.collect(),
         finalized_features_epoch: i64::try_from(image.offset()).unwrap_or(i64::MAX),

@@ -27,7 +27,7 @@ const CREATE_TIMEOUT_MS: i32 = 3_000;
 const MAX_CREATED_PER_REQUEST: usize = 1_000;
 /// Read, write, create, delete, alter, describe, describe configs, alter configs: `AclOperation` codes as bits (KIP-430).
 /// Everybody may do everything as long as there are no ACLs.
-const TOPIC_OPERATIONS: i32 = 0b1101_1111_1000;
+pub(super) const TOPIC_OPERATIONS: i32 = 0b1101_1111_1000;
 /// Create, alter, describe, cluster action, describe configs, alter configs, idempotent write.
 const CLUSTER_OPERATIONS: i32 = 0b1_1111_1010_0000;
 /// Topics that the cluster keeps for itself.
@@ -185,6 +185,6 @@ fn describe_partition(
     }
 }
 
-fn is_internal(topic: &Str) -> bool {
+pub(super) fn is_internal(topic: &Str) -> bool {
     INTERNAL_TOPICS.contains(&topic.as_str())
 }

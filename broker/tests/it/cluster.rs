@@ -104,7 +104,12 @@ async fn write(producer: &Producer, topic: &'static str, range: std::ops::Range<
 }
 
 /// All values of a topic, read to where the partitions end.
-async fn read_all(client: &Client, topic: &'static str, partitions: i32, count: usize) -> Vec<usize> {
+async fn read_all(
+    client: &Client,
+    topic: &'static str,
+    partitions: i32,
+    count: usize,
+) -> Vec<usize> {
     let config = ConsumerConfig {
         auto_offset_reset: AutoOffsetReset::Earliest,
         ..ConsumerConfig::default()

@@ -14,6 +14,7 @@ Examples:
   vltava up -f examples/wordcount          run a pipeline, keep going, follow edits of the files
   vltava up -f examples/wordcount --once   end when all input is counted and written
   vltava up -f topics.yaml -f app.yaml     only these files
+  vltava up --brokers 3                    three brokers that replicate, ports 9092 to 9094
   vltava up --ephemeral                    an empty platform that forgets everything at the end
 
 The files hold objects of vltava.dev/v1alpha1 (Cluster, Topic, Connect, Connector, StreamsApp), the \
@@ -41,10 +42,13 @@ pub(crate) struct UpArgs {
     /// Stop when the input is used up and every result is written
     #[arg(long, requires = "files")]
     once: bool,
+    /// How many brokers; they replicate each other's records, each in a folder of its own
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=i64::from(up::MAX_BROKERS)))]
+    brokers: u16,
     /// Address to listen on
     #[arg(long, value_name = "IP", default_value = "127.0.0.1", help_heading = "Addresses")]
     bind: IpAddr,
-    /// Port of the broker; 0 takes a free one
+    /// Port of the broker, and of the first one of several; 0 takes free ones
     #[arg(long, value_name = "PORT", default_value_t = 9092, help_heading = "Addresses")]
     kafka_port: u16,
     /// Port of Connect's REST API; 0 takes a free one
@@ -60,6 +64,7 @@ pub(crate) async fn run(args: UpArgs, console: &Console) -> anyhow::Result<ExitC
         files: args.files,
         data_dir: (!args.ephemeral).then_some(args.data_dir),
         once: args.once,
+        brokers: args.brokers,
         bind: args.bind,
         kafka_port: args.kafka_port,
         connect_port: args.connect_port,

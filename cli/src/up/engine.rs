@@ -330,7 +330,7 @@ impl Engine {
 /// Returns when the broker cannot go on, and why.
 async fn broker_failure(platform: Option<&Platform>) -> String {
     match platform {
-        Some(platform) => platform.broker.failed().await,
+        Some(platform) => platform.brokers.failed().await,
         None => std::future::pending().await,
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Each pass has the operator's shape: [`files`] and [`load`] read, [`desired`] checks the objects against one
 //! another, [`plan`] compares with what [`observe`] saw (pure, one file a kind in [`reconcile`]), [`apply`] changes,
-//! [`status`] tells. [`engine`] repeats it, [`platform`] owns what runs, [`display`] shows it, [`once`] knows when a
+//! [`status`] tells. [`engine`] repeats it, [`platform`] owns what runs, [`brokers`] among it, [`display`] shows it, [`once`] knows when a
 //! pipeline has run dry, [`memory`] and [`lock`] guard the data folder.
 //!
 //! Invariants: an object that cannot work is refused with `file:line` and the others go on; what runs under a name
@@ -13,6 +13,7 @@ mod action;
 mod actual;
 mod apply;
 pub(crate) mod apps;
+mod brokers;
 mod desired;
 mod display;
 mod engine;
@@ -39,6 +40,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 
+pub(crate) use self::brokers::MAX_BROKERS;
 use self::desired::Desired;
 use self::display::Display;
 use self::engine::{End, Engine};
@@ -57,6 +59,7 @@ pub(crate) struct UpConfig {
     /// `None` for a temporary folder.
     pub(crate) data_dir: Option<PathBuf>,
     pub(crate) once: bool,
+    pub(crate) brokers: u16,
     pub(crate) bind: IpAddr,
     pub(crate) kafka_port: u16,
     pub(crate) connect_port: u16,
@@ -96,6 +99,7 @@ pub(crate) async fn run(config: UpConfig, console: &Console) -> anyhow::Result<E
     let site = Site {
         data_dir: data_dir.clone(),
         files_dir: files_dir(&config.files),
+        brokers: config.brokers,
         bind: config.bind,
         kafka_port: config.kafka_port,
         connect_port: config.connect_port,

@@ -1,21 +1,19 @@
-//! What runs in this process: the broker, the Connect worker, a Streams worker for each app.
+//! What runs in this process: the brokers, the Connect worker, a Streams worker for each app.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use broker::{Broker, BrokerConfig, BrokerHandle};
 use client::{Client, ClientConfig};
 
+use super::brokers::Brokers;
 use super::plan::Running;
 use super::reconcile::streams_app::DesiredApp;
 use crate::connect_topics;
 
 /// Longest wait for one part to stop before the process goes on without it; what was acknowledged is safe anyway.
 const STOP_TIMEOUT: Duration = Duration::from_secs(15);
-/// The broker's id: there is only one.
-const NODE_ID: i32 = 0;
 /// Session of the sinks' consumers. A process that was killed leaves members behind that the next one must wait for:
 /// the shortest session that a broker allows makes the wait short.
 const SESSION_TIMEOUT_MS: u32 = 6_000;
@@ -29,7 +27,10 @@ pub(crate) struct Site {
     /// Where relative paths of connectors made through REST start.
     pub(crate) files_dir: PathBuf,
     pub(crate) bind: IpAddr,
+    /// The first broker's; the others' follow.
     pub(crate) kafka_port: u16,
+    /// How many brokers, at least 1.
+    pub(crate) brokers: u16,
     pub(crate) connect_port: u16,
     pub(crate) admin_port: Option<u16>,
 }
@@ -53,7 +54,7 @@ pub(crate) struct RunningApp {
 pub(crate) struct Platform {
     pub(crate) site: Site,
     pub(crate) running: Running,
-    pub(crate) broker: BrokerHandle,
+    pub(crate) brokers: Brokers,
     pub(crate) connect: connect::WorkerHandle,
     pub(crate) client: Client,
     pub(crate) apps: BTreeMap<String, RunningApp>,
@@ -62,7 +63,7 @@ pub(crate) struct Platform {
 }
 
 impl Platform {
-    /// Starts the broker, then the Connect worker.
+    /// Starts the brokers, then the Connect worker.
     ///
     /// # Errors
     /// When one of them does not start; nothing is left running then.
@@ -71,21 +72,20 @@ impl Platform {
         broker_properties: BTreeMap<String, String>,
         connect_properties: BTreeMap<String, String>,
     ) -> Result<Self, PlatformError> {
-        let broker = start_broker(&site, broker_properties.clone()).await?;
-        let address = broker.addr();
-        let client =
-            Client::new(ClientConfig::new(&address.to_string()).with_client_id("vltava-up"));
-        let connect = match start_connect(&site, address, connect_properties.clone()).await {
+        let brokers = Brokers::start(&site, &broker_properties).await?;
+        let bootstrap = brokers.bootstrap();
+        let client = Client::new(ClientConfig::new(&bootstrap).with_client_id("vltava-up"));
+        let connect = match start_connect(&site, &bootstrap, connect_properties.clone()).await {
             Ok(connect) => connect,
             Err(error) => {
-                stop_in_time("broker", broker.shutdown()).await;
+                stop_in_time("broker", brokers.shutdown()).await;
                 return Err(error);
             }
         };
-        site.kafka_port = address.port();
+        site.kafka_port = brokers.addr().map_or(site.kafka_port, |addr| addr.port());
         site.connect_port = connect.rest_addr().port();
         let running = Running {
-            broker_address: address.to_string(),
+            broker_address: bootstrap,
             broker: broker_properties,
             connect_url: format!("http://{}", connect.rest_addr()),
             connect: connect_properties,
@@ -93,7 +93,7 @@ impl Platform {
         Ok(Self {
             site,
             running,
-            broker,
+            brokers,
             connect,
             client,
             apps: BTreeMap::new(),
@@ -136,30 +136,14 @@ impl Platform {
         futures_util::future::join_all(stopping).await;
         stop_in_time("Connect worker", self.connect.shutdown()).await;
         drop(self.client);
-        stop_in_time("broker", self.broker.shutdown()).await;
+        stop_in_time("broker", self.brokers.shutdown()).await;
         self.site
     }
 }
 
-async fn start_broker(
-    site: &Site,
-    properties: BTreeMap<String, String>,
-) -> Result<BrokerHandle, PlatformError> {
-    let config = BrokerConfig {
-        node_id: NODE_ID,
-        cluster_id: None,
-        listen: SocketAddr::new(site.bind, site.kafka_port),
-        advertised: None,
-        admin_listen: site.admin_port.map(|port| SocketAddr::new(site.bind, port)),
-        data_dir: site.data_dir.join("broker"),
-        properties,
-    };
-    Broker::start(config).await.map_err(|error| PlatformError::Broker(error.to_string()))
-}
-
 async fn start_connect(
     site: &Site,
-    bootstrap: SocketAddr,
+    bootstrap: &str,
     properties: BTreeMap<String, String>,
 ) -> Result<connect::WorkerHandle, PlatformError> {
     let mut config = connect::WorkerConfig {
@@ -168,7 +152,7 @@ async fn start_connect(
         // One worker on one machine gains nothing by more.
         offset_partitions: 1,
         status_partitions: 1,
-        ..connect::WorkerConfig::local(&bootstrap.to_string(), &site.files_dir)
+        ..connect::WorkerConfig::local(bootstrap, &site.files_dir)
     };
     connect_topics::take(&mut config).map_err(PlatformError::Connect)?;
     let session = || SESSION_TIMEOUT_MS.to_string();

@@ -349,7 +349,7 @@ mod tests {
             Ok(())
         })
         .unwrap();
-        let bytes = e.finish_bytes();
+        let bytes = e.finish_bytes().unwrap();
         assert_eq!(bytes[..3], [5, 0xc8, 0x01]);
         assert!(bytes[3..].iter().all(|b| *b == 9) && bytes.len() == 203);
     }

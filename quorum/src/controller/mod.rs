@@ -21,6 +21,7 @@ mod rules;
 mod schema;
 mod sessions;
 mod unregister_broker;
+mod update_features;
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -43,6 +44,7 @@ pub use producer_ids::{AllocateProducerIds, ProducerIdBlock, ProducerIdError};
 pub use reassign::{AlterReassignments, ReassignError, Reassignment};
 pub use schema::{ConfigError, ConfigSchema};
 pub use unregister_broker::{UnregisterBroker, UnregisterError};
+pub use update_features::{FeatureError, FeatureUpdate, UpdateFeatures};
 
 use self::sessions::Sessions;
 use crate::image::MetadataImage;

@@ -299,6 +299,30 @@ fn topics_are_created_while_a_broker_is_away() {
     }
 }
 
+#[test]
+fn feature_levels_change_within_what_is_supported() {
+    let mut world = World::new(1);
+    let level = |name: &str, level: i16, allow_downgrade: bool| FeatureUpdate {
+        name: name.into(),
+        level,
+        allow_downgrade,
+    };
+    let mut update = |updates: Vec<FeatureUpdate>| {
+        world.run(UpdateFeatures { updates, validate_only: false }).map_err(|e| e.code())
+    };
+    let version = "metadata.version";
+    assert_eq!(update(vec![level(version, 30, false)]), Ok(()));
+    let refused = Err(ErrorCode::INVALID_UPDATE_VERSION);
+    assert_eq!(update(vec![level(version, 29, false)]), refused);
+    assert_eq!(update(vec![level(version, 29, true)]), Ok(()));
+    assert_eq!(update(vec![level(version, 31, false)]), refused);
+    assert_eq!(update(vec![level(version, 0, true)]), refused);
+    assert_eq!(update(vec![level("none", 1, false)]), refused);
+    let twice = vec![level(version, 30, false), level(version, 30, false)];
+    assert_eq!(update(twice), Err(ErrorCode::INVALID_REQUEST));
+    assert_eq!(world.controller.image().features()[version], 29);
+}
+
 /// Whatever happens, a leader is a live replica in the ISR, and only replicas are in sync or eligible.
 #[test]
 fn random_lives_keep_the_invariants() {
