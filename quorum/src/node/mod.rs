@@ -306,10 +306,8 @@ impl QuorumNode {
                 continue;
             }
             // Only now has the controller seen every frame that is in the log.
-            let early = match self.active.controller {
-                Some(_) => self.active.take_early(),
-                None => Vec::new(),
-            };
+            let serves = self.active.controller.is_some() && self.raft.is_active();
+            let early = if serves { self.active.take_early() } else { Vec::new() };
             if early.is_empty() {
                 return Ok(());
             }
