@@ -15,6 +15,7 @@
 pub mod disk;
 pub mod log_crash;
 pub mod metadata_crash;
+pub mod quorum;
 
 pub use disk::SimDisk;
 

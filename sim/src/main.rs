@@ -1,52 +1,94 @@
-//! Runs any number of seeds: `cargo run --release -p sim -- --seeds 10000 [--first N]`. One seed again: `--first N --seeds 1`.
+//! Runs any number of seeds: `cargo run --release -p sim -- [quorum] --seeds 10000 [--first N]`. One seed again:
+//! `--first N --seeds 1`; `--trace` then tells everything that happened in a quorum, `--bug NAME` plants a known mistake.
 #![allow(clippy::print_stdout)] // a command line tool
 
 use std::process::ExitCode;
 
+use sim::quorum::Bug;
 use sim::{Violation, log_crash, metadata_crash};
 
 const STEPS: u32 = 500;
 const METADATA_STEPS: u32 = 100;
 
+const USAGE: &str = "usage: sim [quorum] [--first SEED] [--seeds COUNT] [--trace] [--bug NAME]";
+
+/// What was asked for.
+#[derive(Default)]
+struct Arguments {
+    quorum: bool,
+    first: u64,
+    seeds: u64,
+    trace: bool,
+    bug: Option<Bug>,
+}
+
 fn main() -> ExitCode {
-    let (first, seeds) = match parse(std::env::args().skip(1)) {
-        Ok(range) => range,
+    let arguments = match parse(std::env::args().skip(1)) {
+        Ok(arguments) => arguments,
         Err(message) => {
-            eprintln!("{message}\nusage: sim [--first SEED] [--seeds COUNT]");
+            eprintln!("{message}\n{USAGE}");
             return ExitCode::from(2);
         }
     };
-    let mut crashes = 0_u64;
-    for seed in first..first.saturating_add(seeds) {
-        match both(seed) {
-            Ok(survived) => crashes += u64::from(survived),
-            Err(violation) => {
-                println!("FAILED {violation}\nagain: --first {seed} --seeds 1");
-                return ExitCode::FAILURE;
-            }
+    let result = if arguments.quorum { quorum(&arguments) } else { logs(&arguments) };
+    match result {
+        Ok(summary) => {
+            println!("{} seeds from {}: {summary}", arguments.seeds, arguments.first);
+            ExitCode::SUCCESS
+        }
+        Err(violation) => {
+            let name = if arguments.quorum { "quorum " } else { "" };
+            let bug = arguments.bug.map(|bug| format!(" --bug {bug:?}")).unwrap_or_default();
+            println!("FAILED {violation}\nagain: {name}--first {} --seeds 1{bug}", violation.seed);
+            ExitCode::FAILURE
         }
     }
-    println!("{seeds} seeds from {first}: {crashes} crashes survived, nothing acknowledged lost");
-    ExitCode::SUCCESS
 }
 
-fn both(seed: u64) -> Result<u32, Violation> {
-    let log = log_crash::run(seed, STEPS, None)?;
-    let metadata = metadata_crash::run(seed, METADATA_STEPS, None)?;
-    Ok(log.crashes + metadata.crashes)
-}
-
-/// First seed and how many.
-fn parse(mut arguments: impl Iterator<Item = String>) -> Result<(u64, u64), String> {
-    let (mut first, mut seeds) = (0, 100);
-    while let Some(name) = arguments.next() {
-        let target = match name.as_str() {
-            "--first" => &mut first,
-            "--seeds" => &mut seeds,
-            other => return Err(format!("unknown argument '{other}'")),
-        };
-        let value = arguments.next().ok_or_else(|| format!("{name} needs a number"))?;
-        *target = value.parse().map_err(|_| format!("'{value}' is no number"))?;
+fn logs(arguments: &Arguments) -> Result<String, Violation> {
+    let mut crashes = 0_u64;
+    for seed in arguments.range() {
+        let log = log_crash::run(seed, STEPS, None)?;
+        let metadata = metadata_crash::run(seed, METADATA_STEPS, None)?;
+        crashes += u64::from(log.crashes + metadata.crashes);
     }
-    Ok((first, seeds))
+    Ok(format!("{crashes} crashes survived, nothing acknowledged lost"))
+}
+
+fn quorum(arguments: &Arguments) -> Result<String, Violation> {
+    let mut total = sim::quorum::Report::default();
+    for seed in arguments.range() {
+        total.add(&sim::quorum::run(seed, arguments.bug, arguments.trace)?);
+    }
+    Ok(format!("nothing promised was broken; {total:?}"))
+}
+
+impl Arguments {
+    fn range(&self) -> std::ops::Range<u64> {
+        self.first..self.first.saturating_add(self.seeds)
+    }
+}
+
+fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
+    let mut arguments = Arguments { seeds: 100, ..Arguments::default() };
+    while let Some(name) = words.next() {
+        let mut number = || {
+            let value = words.next().ok_or_else(|| format!("{name} needs a number"))?;
+            value.parse::<u64>().map_err(|_| format!("'{value}' is no number"))
+        };
+        match name.as_str() {
+            "quorum" => arguments.quorum = true,
+            "--trace" => arguments.trace = true,
+            "--first" => arguments.first = number()?,
+            "--seeds" => arguments.seeds = number()?,
+            "--bug" => {
+                let value = words.next().ok_or("--bug needs a name")?;
+                let known = Bug::ALL.into_iter().find(|bug| format!("{bug:?}") == value);
+                arguments.bug =
+                    Some(known.ok_or_else(|| format!("no bug '{value}': {:?}", Bug::ALL))?);
+            }
+            other => return Err(format!("unknown argument '{other}'")),
+        }
+    }
+    Ok(arguments)
 }

@@ -177,9 +177,9 @@ impl MetadataLog {
     pub fn open_replica(
         disk: Arc<dyn Disk>,
         dir: &Path,
-        compact_from_bytes: Option<u64>,
+        compact_from_bytes: u64,
     ) -> Result<Opened, LogError> {
-        recovery::open(disk, dir, compact_from_bytes.unwrap_or(COMPACT_FROM_BYTES))
+        recovery::open(disk, dir, compact_from_bytes)
     }
 
     /// Offset of the next record.

@@ -3,7 +3,7 @@
 use protocol::Uuid;
 
 use crate::controller::ControllerSettings;
-use crate::raft::{Timing, Voter};
+use crate::raft::{MAX_FETCH_BYTES, Timing, Voter};
 
 /// What a node is in the quorum.
 #[derive(Debug, Clone)]
@@ -24,4 +24,25 @@ pub struct NodeConfig {
     pub controller: ControllerSettings,
     /// Spreads election timeouts: must differ between nodes.
     pub seed: u64,
+}
+
+/// Sizes that a simulation makes small.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// A log of fewer bytes is never compacted.
+    pub compact_from_bytes: u64,
+    /// Bytes of frames before a snapshot that stay in the log, so that followers that are a little behind need no snapshot.
+    pub keep_bytes: u64,
+    /// The most bytes of frames in one fetch (one frame is always sent).
+    pub max_fetch_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            compact_from_bytes: 4 * 1024 * 1024,
+            keep_bytes: 1024 * 1024,
+            max_fetch_bytes: MAX_FETCH_BYTES,
+        }
+    }
 }

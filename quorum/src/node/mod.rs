@@ -27,7 +27,7 @@ use std::sync::Arc;
 use storage::disk::{Disk, DiskError};
 use thiserror::Error;
 
-pub use config::NodeConfig;
+pub use config::{Limits, NodeConfig};
 pub use io::{ChangeDone, ChangeVotersError, Input, Output, VoterChange};
 pub use proposal::{Done, Proposal, ProposeError};
 pub use state_file::FILE_NAME as STATE_FILE_NAME;
@@ -86,9 +86,6 @@ pub enum NodeError {
     },
 }
 
-/// Bytes of frames before a snapshot that stay in the log, so that followers that are a little behind need no snapshot.
-const KEEP_BYTES: u64 = 1024 * 1024;
-
 /// A replica of the metadata.
 #[derive(Debug)]
 pub struct QuorumNode {
@@ -124,11 +121,10 @@ impl QuorumNode {
         dir: &Path,
         now_ms: u64,
     ) -> Result<QuorumNode, OpenError> {
-        Self::open_with(config, schema, disk, dir, now_ms, None)
+        Self::open_with(config, schema, disk, dir, now_ms, Limits::default())
     }
 
-    /// As [`QuorumNode::open`], with another size in bytes from which the log is compacted (then no frames are kept for
-    /// followers but a quarter of that).
+    /// As [`QuorumNode::open`], with other sizes.
     ///
     /// # Errors
     /// As [`QuorumNode::open`].
@@ -138,9 +134,9 @@ impl QuorumNode {
         disk: Arc<dyn Disk>,
         dir: &Path,
         now_ms: u64,
-        compact_from_bytes: Option<u64>,
+        limits: Limits,
     ) -> Result<QuorumNode, OpenError> {
-        let opened = MetadataLog::open_replica(Arc::clone(&disk), dir, compact_from_bytes)?;
+        let opened = MetadataLog::open_replica(Arc::clone(&disk), dir, limits.compact_from_bytes)?;
         let saved = state_file::read(&*disk, dir)?;
         let log = opened.log;
         let view = LogView::new(
@@ -160,6 +156,7 @@ impl QuorumNode {
             cluster_id: config.cluster_id.into(),
             timing: config.timing,
             contacts: config.initial_voters.iter().map(|voter| voter.id).collect(),
+            max_fetch_bytes: limits.max_fetch_bytes,
             seed: config.seed,
         };
         Ok(Self {
@@ -172,7 +169,7 @@ impl QuorumNode {
             disk,
             dir: dir.to_owned(),
             saved,
-            keep_bytes: compact_from_bytes.map_or(KEEP_BYTES, |bytes| bytes / 4),
+            keep_bytes: limits.keep_bytes,
             outputs: Vec::new(),
             done: Vec::new(),
             published: false,
@@ -309,10 +306,8 @@ impl QuorumNode {
                 continue;
             }
             // Only now has the controller seen every frame that is in the log.
-            let early = match self.active.controller {
-                Some(_) => self.active.take_early(),
-                None => Vec::new(),
-            };
+            let serves = self.active.controller.is_some() && self.raft.is_active();
+            let early = if serves { self.active.take_early() } else { Vec::new() };
             if early.is_empty() {
                 return Ok(());
             }

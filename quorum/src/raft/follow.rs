@@ -6,7 +6,7 @@ use super::effect::Effect;
 use super::message::{Answer, Call, Fetched};
 use super::state::Role;
 use super::voters::VoterSet;
-use super::{MAX_FETCH_BYTES, MAX_SNAPSHOT_BYTES, MAX_SNAPSHOT_CHUNK_BYTES, Raft};
+use super::{MAX_SNAPSHOT_BYTES, MAX_SNAPSHOT_CHUNK_BYTES, Raft};
 use crate::log::{Frame, SnapshotId};
 
 /// What a follower has asked for; one request at a time.
@@ -88,7 +88,7 @@ impl Raft {
             None => Call::Fetch {
                 offset: self.log.end(),
                 last_epoch: self.log.last_epoch(),
-                max_bytes: MAX_FETCH_BYTES as u32,
+                max_bytes: self.max_fetch_bytes,
                 max_wait_ms: self.timing.fetch_max_wait_ms.min(u64::from(u32::MAX)) as u32,
                 high_watermark: self.high_watermark,
             },

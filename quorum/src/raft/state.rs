@@ -34,6 +34,8 @@ pub struct RaftConfig {
     pub timing: Timing,
     /// Whom to ask for the leader, besides the voters.
     pub contacts: Vec<i32>,
+    /// The most bytes of frames to fetch at once; at most [`super::MAX_FETCH_BYTES`].
+    pub max_fetch_bytes: usize,
     /// Spreads timeouts.
     pub seed: u64,
 }
@@ -74,6 +76,7 @@ pub struct Raft {
     cluster_id: Arc<str>,
     pub(super) timing: Timing,
     contacts: Vec<i32>,
+    pub(super) max_fetch_bytes: u32,
     pub(super) random: Random,
     pub(super) hard: HardState,
     pub(super) log: LogView,
@@ -112,6 +115,7 @@ impl Raft {
             cluster_id: config.cluster_id,
             timing: config.timing,
             contacts: config.contacts,
+            max_fetch_bytes: config.max_fetch_bytes.min(super::MAX_FETCH_BYTES) as u32,
             hard: HardState { epoch, voted_for },
             durable_end: log.end(),
             high_watermark: log.snapshot().offset,

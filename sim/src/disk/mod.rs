@@ -112,6 +112,11 @@ impl SimDisk {
         self.state.lock().stop_after_calls = calls;
     }
 
+    /// Whether [`SimDisk::stop_after_calls`] is in force.
+    pub fn stops(&self) -> bool {
+        self.state.lock().stop_after_calls != u64::MAX
+    }
+
     /// Of 100 reads that must not wait for the disk, so many would have to.
     pub fn set_cold_percent(&self, percent: u8) {
         self.state.lock().cold_percent = percent;
