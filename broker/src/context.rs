@@ -1,8 +1,8 @@
 //! What every handler may use.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use parking_lot::RwLock;
@@ -18,6 +18,7 @@ use crate::group::GroupCoordinator;
 use crate::metrics::Metrics;
 use crate::partition::Partitions;
 use crate::peers::Peers;
+use crate::replication::IsrChanges;
 
 /// A broker's parts. Handlers share it; each part locks for itself, and none is held while another is taken.
 #[derive(Debug)]
@@ -36,6 +37,8 @@ pub struct Broker {
     pub(crate) peers: Arc<Peers>,
     /// The epoch of this process's registration.
     pub(crate) broker_epoch: Arc<BrokerEpoch>,
+    /// Who decides about in-sync replicas: set once the controller can be asked.
+    pub(crate) isr_changes: Arc<OnceLock<Arc<dyn IsrChanges>>>,
     /// Consumers are sent to replicas in their rack (KIP-392).
     pub(crate) reads_near: bool,
 }

@@ -70,7 +70,7 @@ pub enum StartError {
 /// A running broker.
 #[derive(Debug)]
 pub struct BrokerHandle {
-    broker: Arc<Broker>,
+    pub(crate) broker: Arc<Broker>,
     addr: SocketAddr,
     admin_addr: Option<SocketAddr>,
     shutdown: CancellationToken,
@@ -254,6 +254,7 @@ impl Parts {
             metrics: self.metrics,
             peers,
             broker_epoch,
+            isr_changes: Arc::default(),
             reads_near,
         }))
     }
@@ -322,7 +323,7 @@ fn replication(broker: &Broker) -> Replication {
         clock: Arc::clone(&broker.clock),
         epoch: Arc::clone(&broker.broker_epoch),
         settings,
-        changes: None,
+        changes: Arc::clone(&broker.isr_changes),
     }
 }
 

@@ -158,17 +158,20 @@ impl Fetch {
         }
         let view = self.broker.partitions.view();
         let mut noted = Vec::new();
+        let mut may_join = false;
         for topic in &self.request.topics {
             let hosted = self.find(&view, topic);
             for wanted in &topic.partitions {
                 let found = hosted.and_then(|topic| topic.partition(wanted.partition));
                 noted.push(found.and_then(|partition| {
                     let request = part(wanted, self.reader, 0, 0);
-                    partition.note_follower(&request).map_err(|error| error.code())
+                    let taken = partition.note_follower(&request).map_err(|error| error.code())?;
+                    may_join |= taken.may_join;
+                    Ok(taken.has_news)
                 }));
             }
         }
-        if view.online().any(|partition| partition.wants_isr_change()) {
+        if may_join {
             self.broker.partitions.isr_wanted().notify_one();
         }
         self.noted = noted;

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 use std::fmt::Debug;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -20,6 +20,7 @@ const MAX_PERIOD: Duration = Duration::from_secs(5);
 const MIN_PERIOD: Duration = Duration::from_millis(50);
 
 /// One partition's proposal.
+#[allow(dead_code)] // Read by whoever asks the controller.
 #[derive(Debug, Clone)]
 pub(crate) struct PartitionProposal {
     pub(crate) topic_id: Uuid,
@@ -36,26 +37,13 @@ pub(crate) trait IsrChanges: Send + Sync + Debug {
     -> BoxFuture<'_, Vec<IsrOutcome>>;
 }
 
-/// Stands in where no controller can be asked: nothing is ever decided.
-#[derive(Debug)]
-pub(crate) struct NoController;
-
-impl IsrChanges for NoController {
-    fn alter_partitions(
-        &self,
-        proposals: Vec<PartitionProposal>,
-    ) -> BoxFuture<'_, Vec<IsrOutcome>> {
-        Box::pin(async move { vec![IsrOutcome::Unknown; proposals.len()] })
-    }
-}
-
 /// Looks who lags, and who has caught up, by the clock and when a follower's fetch says so.
 #[derive(Debug)]
 pub(super) struct IsrManager {
     pub(super) partitions: Arc<Partitions>,
     pub(super) image: Arc<ImageCell>,
     pub(super) clock: Arc<dyn Clock>,
-    pub(super) changes: Arc<dyn IsrChanges>,
+    pub(super) changes: Arc<OnceLock<Arc<dyn IsrChanges>>>,
     pub(super) settings: ReplicationSettings,
 }
 
@@ -84,6 +72,7 @@ impl IsrManager {
     /// One batch of proposals: of all partitions, or of those whose followers have caught up. Returns whether one of them was
     /// not decided, and whether there was any.
     async fn propose(&self, all: bool) -> (bool, bool) {
+        let Some(changes) = self.changes.get() else { return (false, false) };
         let image = self.image.load();
         let now_ms = self.clock.monotonic_ms() as i64;
         let mut proposed: Vec<(Arc<Partition>, PartitionProposal)> = Vec::new();
@@ -102,7 +91,7 @@ impl IsrManager {
             return (false, false);
         }
         let proposals = proposed.iter().map(|(_, proposal)| proposal.clone()).collect();
-        let outcomes = self.changes.alter_partitions(proposals).await;
+        let outcomes = changes.alter_partitions(proposals).await;
         let now_ms = self.clock.monotonic_ms() as i64;
         let missing = std::iter::repeat(IsrOutcome::Unknown);
         let mut undecided = false;

@@ -1,14 +1,14 @@
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::ReplicationSettings;
 use super::fetcher::Fetcher;
 use super::isr::{IsrChanges, IsrManager};
-use super::{NoController, ReplicationSettings};
 use crate::context::{BrokerEpoch, Clock, ImageCell};
 use crate::partition::{Partition, Partitions};
 use crate::peers::Peers;
@@ -23,8 +23,8 @@ pub(crate) struct Replication {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) epoch: Arc<BrokerEpoch>,
     pub(crate) settings: ReplicationSettings,
-    /// `None`: no controller can be asked.
-    pub(crate) changes: Option<Arc<dyn IsrChanges>>,
+    /// Empty until the controller can be asked.
+    pub(crate) changes: Arc<OnceLock<Arc<dyn IsrChanges>>>,
 }
 
 /// The partitions that one fetcher is to fetch, as of now.
@@ -36,12 +36,11 @@ type Source = (i32, u16);
 impl Replication {
     /// Starts the manager of fetchers and that of in-sync replicas; both end with `shutdown`.
     pub(crate) fn start(self, tasks: &TaskTracker, shutdown: &CancellationToken) {
-        let changes = self.changes.clone().unwrap_or_else(|| Arc::new(NoController));
         let isr = IsrManager {
             partitions: Arc::clone(&self.partitions),
             image: Arc::clone(&self.image),
             clock: Arc::clone(&self.clock),
-            changes,
+            changes: Arc::clone(&self.changes),
             settings: self.settings,
         };
         tasks.spawn(isr.run(shutdown.clone()));
@@ -60,7 +59,12 @@ impl Replication {
             for (source, partitions) in wanted.drain() {
                 let partitions: Arc<[_]> = partitions.into();
                 if let Some(feed) = fetchers.get(&source) {
-                    feed.send_replace(partitions);
+                    feed.send_if_modified(|fed| {
+                        let same = fed.len() == partitions.len()
+                            && fed.iter().zip(&*partitions).all(|(a, b)| Arc::ptr_eq(a, b));
+                        *fed = partitions;
+                        !same
+                    });
                 } else {
                     let (feed, fed) = watch::channel(partitions);
                     let fetcher = Fetcher::new(self.clone(), source, fed);
@@ -95,6 +99,10 @@ impl Replication {
                 let number = hasher.finish() % u64::from(self.settings.fetchers);
                 wanted.entry((leader, number as u16)).or_default().push(Arc::clone(partition));
             }
+        }
+        for partitions in wanted.values_mut() {
+            // The view's own order is not the same from image to image.
+            partitions.sort_unstable_by_key(|p| (p.topic_id, p.index));
         }
         wanted
     }

@@ -19,13 +19,15 @@ mod fetcher;
 mod isr;
 mod manager;
 mod selector;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 
 use crate::config::Configs;
 
 #[allow(unused_imports)] // What the cluster's controller client implements.
-pub(crate) use isr::{IsrChanges, NoController, PartitionProposal};
+pub(crate) use isr::{IsrChanges, PartitionProposal};
 pub(crate) use manager::Replication;
 pub(crate) use selector::{preferred_replica, reads_near};
 
