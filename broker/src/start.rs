@@ -322,6 +322,7 @@ fn replication(broker: &Broker) -> Replication {
         peers: Arc::clone(&broker.peers),
         clock: Arc::clone(&broker.clock),
         epoch: Arc::clone(&broker.broker_epoch),
+        configs: Arc::clone(&broker.configs),
         settings,
         changes: Arc::clone(&broker.isr_changes),
     }

@@ -27,6 +27,9 @@ const REGISTRATION_CHECK: Duration = Duration::from_millis(20);
 /// Longest pause of a partition that keeps failing.
 const MAX_BACKOFF: Duration = Duration::from_secs(30);
 
+/// Longest pause after a request without an answer.
+const MAX_PAUSE: Duration = Duration::from_millis(200);
+
 /// A partition's name, for what a fetcher remembers of it.
 type Key = (Uuid, i32);
 
@@ -221,7 +224,8 @@ impl Fetcher {
 
     async fn unanswered(&self, error: &PeerError) {
         tracing::debug!(leader = self.leader, "no answer to a fetch: {error}");
-        tokio::time::sleep(self.replication.settings.backoff.min(Duration::from_millis(200))).await;
+        // The connection has a backoff of its own; a leader that is back must not be waited for.
+        tokio::time::sleep(self.replication.settings.backoff.min(MAX_PAUSE)).await;
     }
 }
 

@@ -9,6 +9,7 @@ use tokio_util::task::TaskTracker;
 use super::ReplicationSettings;
 use super::fetcher::Fetcher;
 use super::isr::{IsrChanges, IsrManager};
+use crate::config::Configs;
 use crate::context::{BrokerEpoch, Clock, ImageCell};
 use crate::partition::{Partition, Partitions};
 use crate::peers::Peers;
@@ -22,10 +23,14 @@ pub(crate) struct Replication {
     pub(crate) peers: Arc<Peers>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) epoch: Arc<BrokerEpoch>,
+    pub(crate) configs: Arc<Configs>,
     pub(crate) settings: ReplicationSettings,
     /// Empty until the controller can be asked.
     pub(crate) changes: Arc<OnceLock<Arc<dyn IsrChanges>>>,
 }
+
+/// Fetchers from one leader that are made at most, whatever is configured.
+const MAX_FETCHERS: u64 = 1_000;
 
 /// The partitions that one fetcher is to fetch, as of now.
 pub(super) type Feed = watch::Sender<Arc<[Arc<Partition>]>>;
@@ -90,13 +95,20 @@ impl Replication {
         self.peers.set_addresses(others.map(|b| (b.id, b.host.to_string(), b.port)));
     }
 
+    /// `num.replica.fetchers`, which may change while the broker runs.
+    fn fetchers(&self) -> u64 {
+        let configured = self.configs.broker(&self.image.load(), "num.replica.fetchers");
+        configured.and_then(|text| text.parse().ok()).unwrap_or(1).clamp(1, MAX_FETCHERS)
+    }
+
     fn wanted(&self) -> HashMap<Source, Vec<Arc<Partition>>> {
         let mut wanted: HashMap<Source, Vec<_>> = HashMap::new();
+        let fetchers = self.fetchers();
         for partition in self.partitions.view().online() {
             if let Some(leader) = partition.follows() {
                 let mut hasher = DefaultHasher::new();
                 (&*partition.topic, partition.index).hash(&mut hasher);
-                let number = hasher.finish() % u64::from(self.settings.fetchers);
+                let number = hasher.finish() % fetchers;
                 wanted.entry((leader, number as u16)).or_default().push(Arc::clone(partition));
             }
         }

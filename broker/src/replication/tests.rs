@@ -5,6 +5,9 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
+use protocol::messages::fetch_request::{FetchPartition, FetchTopic, ReplicaState};
+use protocol::messages::fetch_response::PartitionData;
+use protocol::messages::{FetchRequest, FetchResponse, ProduceRequest};
 use protocol::records::{Batch, BatchBuilder, Compression};
 use protocol::{ErrorCode, Uuid};
 use quorum::MetadataImage;
@@ -13,12 +16,12 @@ use replica::IsrOutcome;
 use tempfile::TempDir;
 
 use super::*;
+use crate::context::Clock;
 use crate::partition::{CommitWait, Partition};
+use crate::peers::Channel;
 use crate::{Broker, BrokerConfig, BrokerHandle};
 
 const TOPIC: &str = "t";
-/// Far enough from now that retention lets it be.
-const NOW_MS: i64 = 4_000_000_000_000;
 const SOON: Duration = Duration::from_secs(10);
 
 /// Three brokers, and the metadata that they all are given.
@@ -83,7 +86,8 @@ async fn start_broker(dir: &TempDir, id: i32) -> BrokerHandle {
     let mut config = BrokerConfig::local(dir.path())
         .with("replica.lag.time.max.ms", "600")
         .with("replica.fetch.wait.max.ms", "200")
-        .with("replica.fetch.backoff.ms", "20");
+        .with("replica.fetch.backoff.ms", "20")
+        .with("replica.selector.class", "org.apache.kafka.common.replica.RackAwareReplicaSelector");
     config.node_id = id;
     config.cluster_id = Some("test-cluster-000000000".to_owned());
     Broker::start(config).await.unwrap()
@@ -171,6 +175,31 @@ impl Cluster {
         }
     }
 
+    /// A fetch of the partition from broker `to`, through broker 0's or 1's connections.
+    async fn fetch(&self, to: usize, request: FetchRequest) -> (FetchResponse, PartitionData) {
+        let through = &self.brokers[usize::from(to == 0)].as_ref().unwrap().broker;
+        let peers = &through.peers;
+        let mut response =
+            peers.call(to as i32, Channel::Control, 17, &request, SOON).await.unwrap();
+        let data = response.responses.remove(0).partitions.remove(0);
+        (response, data)
+    }
+
+    fn request(&self, offset: i64) -> FetchRequest {
+        FetchRequest {
+            topics: vec![FetchTopic {
+                topic_id: self.topic_id,
+                partitions: vec![FetchPartition {
+                    fetch_offset: offset,
+                    partition_max_bytes: 1_000_000,
+                    ..FetchPartition::default()
+                }],
+                ..FetchTopic::default()
+            }],
+            ..FetchRequest::default()
+        }
+    }
+
     async fn until(&self, what: &str, holds: impl Fn(&Self) -> bool) {
         let deadline = Instant::now() + SOON;
         while !holds(self) {
@@ -190,8 +219,10 @@ impl Cluster {
 
 fn batch(records: usize) -> Batch {
     let mut builder = BatchBuilder::new(Compression::None);
+    // Old ones would be retention's.
+    let now_ms = crate::context::SystemClock::new().now_ms();
     for _ in 0..records {
-        builder.append(NOW_MS, None, Some(b"value"), &[]).unwrap();
+        builder.append(now_ms, None, Some(b"value"), &[]).unwrap();
     }
     Batch::parse(&builder.build().unwrap()).unwrap()
 }
@@ -253,5 +284,82 @@ async fn another_leader_goes_on_and_the_old_one_gives_up_what_it_alone_had() {
         assert_eq!(cluster.partition(id).read_epoch_of(6), Some(1), "broker {id}");
     }
     assert_eq!(cluster.produce(1, 1).await, Ok(9));
+    cluster.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn only_replicas_fetch_as_replicas() {
+    let cluster = Cluster::start().await;
+    cluster.produce(0, 1).await.unwrap();
+    let epoch = |id: usize| cluster.brokers[id].as_ref().unwrap().broker.broker_epoch.load();
+    let as_replica = |replica_id: i32, replica_epoch: i64| {
+        let state = ReplicaState { replica_id, replica_epoch };
+        FetchRequest { replica_state: state, ..cluster.request(0) }
+    };
+    for (id, epoch, expected) in [
+        (1, epoch(1), ErrorCode::NONE),
+        (1, epoch(1) - 1, ErrorCode::NOT_LEADER_OR_FOLLOWER),
+        (9, 1, ErrorCode::NOT_LEADER_OR_FOLLOWER),
+    ] {
+        let (_, data) = cluster.fetch(0, as_replica(id, epoch)).await;
+        assert_eq!(ErrorCode(data.error_code), expected, "replica {id} of epoch {epoch}");
+        assert_eq!(data.records.is_empty(), expected != ErrorCode::NONE);
+    }
+    cluster.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn consumers_read_in_their_rack() {
+    let cluster = Cluster::start().await;
+    cluster.produce(0, 1).await.unwrap();
+    let in_rack = |rack: &'static str| FetchRequest { rack_id: rack.into(), ..cluster.request(0) };
+    for (rack, preferred) in [("rack-2", 2), ("rack-0", -1), ("elsewhere", -1), ("", -1)] {
+        let (_, data) = cluster.fetch(0, in_rack(rack)).await;
+        assert_eq!(data.preferred_read_replica, preferred, "{rack}");
+        assert_eq!(data.records.is_empty(), preferred >= 0);
+    }
+    let learned = |c: &Cluster| c.partition(2).committed_range() == (1, 0);
+    cluster.until("the follower learns what is committed", learned).await;
+    let (_, data) = cluster.fetch(2, in_rack("rack-2")).await;
+    assert_eq!((data.error_code, data.high_watermark), (0, 1));
+    assert!(!data.records.is_empty());
+    cluster.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_asks_the_wrong_broker_is_told_the_right_one() {
+    let cluster = Cluster::start().await;
+    let mut request = cluster.request(0);
+    request.topics[0].partitions[0].current_leader_epoch = 0;
+    cluster.controller.change(cluster.topic_id, None, Some(1));
+    let (response, data) = cluster.fetch(0, FetchRequest { max_wait_ms: 0, ..request }).await;
+    assert_eq!(ErrorCode(data.error_code), ErrorCode::FENCED_LEADER_EPOCH);
+    assert_eq!((data.current_leader.leader_id, data.current_leader.leader_epoch), (1, 1));
+    let ports: Vec<_> = response.node_endpoints.iter().map(|n| (n.node_id, n.port)).collect();
+    let port = cluster.brokers[1].as_ref().unwrap().addr().port();
+    assert_eq!(ports, [(1, i32::from(port))]);
+
+    let records = batch(1).bytes().clone();
+    let data = protocol::messages::produce_request::PartitionProduceData {
+        index: 0,
+        records: Some(records),
+    };
+    let topic = protocol::messages::produce_request::TopicProduceData {
+        topic_id: cluster.topic_id,
+        partition_data: vec![data],
+        ..Default::default()
+    };
+    let request = ProduceRequest {
+        acks: -1,
+        timeout_ms: 1_000,
+        topic_data: vec![topic],
+        ..ProduceRequest::default()
+    };
+    let peers = &cluster.brokers[1].as_ref().unwrap().broker.peers;
+    let response = peers.call(0, Channel::Control, 13, &request, SOON).await.unwrap();
+    let answered = &response.responses[0].partition_responses[0];
+    assert_eq!(ErrorCode(answered.error_code), ErrorCode::NOT_LEADER_OR_FOLLOWER);
+    assert_eq!(answered.current_leader.leader_id, 1);
+    assert_eq!(response.node_endpoints.len(), 1);
     cluster.stop().await;
 }

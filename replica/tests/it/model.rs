@@ -36,7 +36,6 @@ fn what_is_committed_survives_power_loss() {
         let setup = Setup { flush_before_ack: true, power_loss: true, min_insync_replicas };
         run(seed, setup, &mut report).unwrap();
     }
-    println!("{report:?}");
     assert!(report.elections > 100 && report.truncations > 10 && report.resets > 0, "{report:?}");
 }
 

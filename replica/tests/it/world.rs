@@ -447,7 +447,7 @@ impl World {
                 r.high_watermark().offset
             );
         }
-        println!("{out}");
+        eprintln!("{out}");
     }
 
     /// Everything works again: all nodes must come to hold the same.
