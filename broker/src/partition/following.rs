@@ -48,6 +48,11 @@ impl Partition {
         if self.flusher.is_failed() { NextFetch::None } else { next }
     }
 
+    /// Whether it is led here and lacks in-sync replicas.
+    pub(crate) fn is_under_replicated(&self) -> bool {
+        self.inner.lock().replica.is_under_replicated()
+    }
+
     /// Whether this replica follows, and whom.
     pub(crate) fn follows(&self) -> Option<i32> {
         let inner = self.inner.lock();

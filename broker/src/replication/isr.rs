@@ -50,9 +50,12 @@ pub(super) struct IsrManager {
 impl IsrManager {
     pub(super) async fn run(self, shutdown: CancellationToken) {
         let period = (self.settings.max_lag / 2).clamp(MIN_PERIOD, MAX_PERIOD);
-        let mut all = false;
+        let mut all = true;
         loop {
             let (undecided, sent) = self.propose(all).await;
+            if all || sent {
+                self.partitions.count_under_replicated();
+            }
             let pause = async {
                 if undecided {
                     tokio::time::sleep(BACKOFF).await;

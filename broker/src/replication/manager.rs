@@ -57,6 +57,9 @@ impl Replication {
         let mut changes = self.partitions.changes();
         loop {
             changes.mark_unchanged();
+            // Registered before the image is looked at: one that comes in between is not missed.
+            let mut published = std::pin::pin!(self.image.published());
+            published.as_mut().enable();
             self.set_addresses();
             let mut wanted = self.wanted();
             // A fetcher whose feed is dropped ends.
@@ -82,7 +85,7 @@ impl Replication {
             }
             tokio::select! {
                 changed = changes.changed() => if changed.is_err() { return },
-                () = self.image.published() => {}
+                () = published => {}
                 () = shutdown.cancelled() => return,
             }
         }

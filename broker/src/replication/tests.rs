@@ -48,6 +48,16 @@ impl Hand {
         }
     }
 
+    fn reassign(&self, topic_id: Uuid, replicas: Vec<i32>, isr: Vec<i32>) {
+        self.record(MetadataRecord::PartitionChange(PartitionChange {
+            topic_id,
+            partition: 0,
+            isr: Some(isr),
+            leader: None,
+            replicas: Some(replicas),
+        }));
+    }
+
     fn change(&self, topic_id: Uuid, isr: Option<Vec<i32>>, leader: Option<i32>) {
         let change = PartitionChange { topic_id, partition: 0, isr, leader, replicas: None };
         self.record(MetadataRecord::PartitionChange(change));
@@ -361,5 +371,48 @@ async fn who_asks_the_wrong_broker_is_told_the_right_one() {
     assert_eq!(ErrorCode(answered.error_code), ErrorCode::NOT_LEADER_OR_FOLLOWER);
     assert_eq!(answered.current_leader.leader_id, 1);
     assert_eq!(response.node_endpoints.len(), 1);
+    cluster.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replica_can_be_taken_away_and_given_back() {
+    let cluster = Cluster::start().await;
+    cluster.produce(0, 3).await.unwrap();
+    let topic_id = cluster.topic_id;
+    cluster.controller.reassign(topic_id, vec![0, 1], vec![0, 1]);
+    assert!(!cluster.dirs[2].path().join("t-0").exists());
+    let on_2 = |c: &Cluster| c.brokers[2].as_ref().unwrap().broker.partitions.get(TOPIC, 0);
+    assert_eq!(on_2(&cluster).unwrap_err(), ErrorCode::NOT_LEADER_OR_FOLLOWER);
+    assert_eq!(cluster.produce(0, 2).await, Ok(3));
+    cluster.controller.reassign(topic_id, vec![0, 1, 2], vec![0, 1]);
+    cluster.until("the new replica joins", |c| c.isr().len() == 3).await;
+    assert_eq!(cluster.partition(2).offset_range(), (0, 5));
+    cluster.stop().await;
+}
+
+/// Moves many records while leaders change, and then everybody has the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn leaders_change_under_load() {
+    let cluster = Cluster::start().await;
+    let mut acknowledged = 0;
+    for round in 0..6 {
+        let leader = round % 3;
+        for _ in 0..30 {
+            if cluster.produce(leader, 5).await.is_ok() {
+                acknowledged += 5;
+            }
+        }
+        cluster.until("all are in sync", |c| c.isr().len() == 3).await;
+        let next = (leader + 1) % 3;
+        cluster.controller.change(cluster.topic_id, None, Some(next as i32));
+    }
+    cluster.produce(0, 1).await.unwrap();
+    let (_, end) = cluster.partition(0).offset_range();
+    assert!(end > acknowledged, "{end} of {acknowledged}");
+    cluster
+        .until("all have the same", |c| {
+            (0..3).all(|id| c.partition(id).committed_range() == (end, 0))
+        })
+        .await;
     cluster.stop().await;
 }
