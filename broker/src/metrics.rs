@@ -41,6 +41,8 @@ pub(crate) struct Metrics {
     pub(crate) partitions: Gauge<i64, AtomicI64>,
     /// Partitions whose log could not be opened.
     pub(crate) offline_partitions: Gauge<i64, AtomicI64>,
+    /// Partitions led here that have fewer in-sync replicas than replicas.
+    pub(crate) under_replicated: Gauge<i64, AtomicI64>,
     partition_errors: Family<ErrorLabels, Counter>,
 }
 
@@ -74,6 +76,12 @@ impl Metrics {
             "Partition replicas on this broker whose log could not be opened",
             offline_partitions.clone(),
         );
+        let under_replicated = Gauge::default();
+        registry.register(
+            "under_replicated_partitions",
+            "Partitions led by this broker that have fewer in-sync replicas than replicas",
+            under_replicated.clone(),
+        );
         let partition_errors = Family::default();
         registry.register(
             "partition_errors",
@@ -90,6 +98,7 @@ impl Metrics {
             records_in,
             partitions,
             offline_partitions,
+            under_replicated,
             partition_errors,
         }
     }

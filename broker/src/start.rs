@@ -190,6 +190,7 @@ fn replication(broker: &Arc<Broker>) -> Replication {
         peers: Arc::clone(&broker.peers),
         clock: Arc::clone(&broker.clock),
         epoch: Arc::clone(&broker.broker_epoch),
+        configs: Arc::clone(&broker.configs),
         settings: ReplicationSettings::of(&broker.configs),
         changes: Arc::new(IsrToController(Arc::clone(broker))),
     }

@@ -64,6 +64,13 @@ pub enum TakeError {
         /// The log's end.
         expected: i64,
     },
+    /// All records here are before the start of the leader's log, and its first batch reaches back among them: they are to be
+    /// dropped ([`Replica::out_of_range`]).
+    #[error("the leader's log starts at offset {start}, in the middle of a batch")]
+    BeforeStart {
+        /// Where the leader's log starts.
+        start: i64,
+    },
     /// A batch claims an epoch that its sender did not have, or one older than what is before it.
     #[error(
         "the leader of epoch {leader_epoch} sent a batch of epoch {got} after one of epoch {last}"
@@ -111,10 +118,13 @@ impl Replica {
         }
         let mut taken = Ok(());
         for batch in batches(answer.records.clone()) {
-            taken = self.take_batch(batch, position.leader_epoch, wall_ms);
+            taken = self.take_batch(batch, answer, wall_ms);
             if taken.is_err() {
                 break;
             }
+        }
+        if let Err(error @ TakeError::BeforeStart { .. }) = taken {
+            return Err(error);
         }
         let committed = self.learn_high_watermark(answer.high_watermark);
         // Never past what is committed: a leader's start is not.
@@ -128,16 +138,25 @@ impl Replica {
     fn take_batch(
         &mut self,
         batch: Result<Batch, RecordsError>,
-        leader_epoch: i32,
+        answer: &FromLeader,
         wall_ms: i64,
     ) -> Result<(), TakeError> {
+        let leader_epoch = answer.position.leader_epoch;
         let end = self.log.end_offset();
         let corrupt = |reason| TakeError::Corrupt { offset: end, reason };
         let batch = batch.map_err(corrupt)?;
         batch.verify_crc().map_err(corrupt)?;
         let header = batch.header();
         let got = header.base_offset;
-        if got < end || (got > end && !self.rules.compacted) || header.last_offset_delta < 0 {
+        let holds_end = got < end && header.next_offset() > end;
+        if holds_end && self.log.size() == 0 {
+            // The leader's log starts in the middle of a batch (DeleteRecords): this one begins with the whole batch, too.
+            self.log.reset_to(got, wall_ms).map_err(AppendError::Disk)?;
+            self.durable = self.log.end();
+        } else if holds_end && answer.log_start_offset >= end {
+            return Err(TakeError::BeforeStart { start: answer.log_start_offset });
+        } else if got < end || (got > end && !self.rules.compacted) || header.last_offset_delta < 0
+        {
             return Err(TakeError::Gap { got, expected: end });
         }
         let last = self.log.epochs().latest().unwrap_or(-1);
@@ -146,6 +165,10 @@ impl Replica {
             return Err(TakeError::Epoch { got: epoch, last, leader_epoch });
         }
         self.log.append_as_follower(&batch, wall_ms)?;
+        if holds_end {
+            self.log.advance_start(end);
+            self.high_watermark = self.log.bound(self.high_watermark.offset);
+        }
         Ok(())
     }
 }

@@ -3,27 +3,28 @@
 //!
 //! Every response has session id 0: fetch sessions (KIP-227) are not kept, which the protocol allows.
 
+mod elsewhere;
+mod follower;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use protocol::messages::fetch_response::{
-    EpochEndOffset, FetchableTopicResponse, LeaderIdAndEpoch, NodeEndpoint, PartitionData,
+    EpochEndOffset, FetchableTopicResponse, LeaderIdAndEpoch, PartitionData,
 };
 use protocol::messages::{FetchRequest, FetchResponse};
 use protocol::records::Compression;
 use protocol::{ApiKey, ErrorCode, Records, Segment};
-use replica::{ReadRange, Registration};
+use replica::ReadRange;
 use tokio::time::Instant;
 
-use super::leader_hint::{self, Hints};
 use crate::connection::{CloseReason, Reply};
 use crate::context::{Broker, RequestContext};
 use crate::dispatch::encode;
 use crate::partition::{
     FetchWait, HostedTopic, Partition, PartitionRead, PartitionsView, ReadRequest, Reader,
 };
-use crate::replication::preferred_replica;
 
 /// First version that names topics by id (KIP-516).
 const TOPIC_ID_VERSION: i16 = 13;
@@ -50,7 +51,7 @@ pub(crate) fn handle(
         let response = FetchResponse { error_code, ..Default::default() };
         return Ok(Reply::Now(encode_response(&ctx, &response)?));
     }
-    let reader = reader(broker, &ctx, &request);
+    let reader = follower::reader(broker, &ctx, &request);
     let mut fetch = Fetch { broker: Arc::clone(broker), ctx, request, reader, noted: Vec::new() };
     fetch.note_follower();
     let fetch = fetch;
@@ -100,23 +101,6 @@ fn encode_response(
     encode(ApiKey::Fetch, ctx.api_version, ctx.correlation_id, response)
 }
 
-/// Who asks, and what the metadata knows of it.
-fn reader(broker: &Broker, ctx: &RequestContext, request: &FetchRequest) -> Reader {
-    let state = &request.replica_state;
-    let id = request.replica_id.max(state.replica_id);
-    if id < 0 {
-        return Reader::Consumer { from_follower: ctx.api_version >= RACK_VERSION };
-    }
-    let image = broker.image();
-    let registered = image.broker(id);
-    Reader::Follower {
-        id,
-        broker_epoch: state.replica_epoch,
-        registered: registered.map(|b| Registration { epoch: b.epoch, in_service: !b.fenced }),
-        monotonic_ms: broker.clock.monotonic_ms() as i64,
-    }
-}
-
 struct Fetch {
     broker: Arc<Broker>,
     ctx: RequestContext,
@@ -149,69 +133,6 @@ impl Fetch {
         }
         self.name_leaders(&mut round.response);
         encode_response(&self.ctx, &round.response)
-    }
-
-    /// Takes a follower's fetch as its state: once, not again while it is waited for records.
-    fn note_follower(&mut self) {
-        if !matches!(self.reader, Reader::Follower { .. }) {
-            return;
-        }
-        let view = self.broker.partitions.view();
-        let mut noted = Vec::new();
-        for topic in &self.request.topics {
-            let hosted = self.find(&view, topic);
-            for wanted in &topic.partitions {
-                let found = hosted.and_then(|topic| topic.partition(wanted.partition));
-                noted.push(found.and_then(|partition| {
-                    let request = part(wanted, self.reader, 0, 0);
-                    partition.note_follower(&request).map_err(|error| error.code())
-                }));
-            }
-        }
-        if view.online().any(|partition| partition.wants_isr_change()) {
-            self.broker.partitions.isr_wanted().notify_one();
-        }
-        self.noted = noted;
-    }
-
-    /// A follower learns from the response how far records are committed.
-    fn tell_follower(&self, id: i32, response: &FetchResponse) {
-        let view = self.broker.partitions.view();
-        for (asked, topic) in self.request.topics.iter().zip(&response.responses) {
-            let Ok(hosted) = self.find(&view, asked) else { continue };
-            for data in topic.partitions.iter().filter(|data| data.high_watermark >= 0) {
-                if let Ok(partition) = hosted.partition(data.partition_index) {
-                    partition.told_follower(id, data.high_watermark);
-                }
-            }
-        }
-    }
-
-    /// Tells a client that asked the wrong broker whom to ask (KIP-951).
-    fn name_leaders(&self, response: &mut FetchResponse) {
-        if self.ctx.api_version < leader_hint::FETCH_VERSION {
-            return;
-        }
-        let mut hints = Hints::default();
-        let mut image = None;
-        for topic in &mut response.responses {
-            let wrong = |p: &&mut PartitionData| leader_hint::helps(ErrorCode(p.error_code));
-            for data in topic.partitions.iter_mut().filter(wrong) {
-                let image = image.get_or_insert_with(|| self.broker.image());
-                let found = image.topic_by_id(&topic.topic_id);
-                let found = found.and_then(|topic| topic.partition(data.partition_index));
-                if let Some((leader_id, leader_epoch)) = hints.leader(image, found) {
-                    data.current_leader = LeaderIdAndEpoch { leader_id, leader_epoch };
-                }
-            }
-        }
-        let endpoint = |broker: &quorum::image::BrokerImage| NodeEndpoint {
-            node_id: broker.id,
-            host: broker.host.clone(),
-            port: i32::from(broker.port),
-            rack: broker.rack.clone(),
-        };
-        response.node_endpoints = hints.nodes().map(endpoint).collect();
     }
 
     fn watch(&self, wait: &Arc<FetchWait>) {
@@ -286,21 +207,6 @@ impl Fetch {
             round.response.responses.push(FetchableTopicResponse { topic, topic_id, partitions });
         }
         round
-    }
-
-    /// A replica nearer to the client that it should read from (KIP-392).
-    fn elsewhere(&self, partition: &Partition, wanted: &FetchPartition) -> Option<i32> {
-        let near = !self.request.rack_id.is_empty()
-            && self.reader == Reader::Consumer { from_follower: true }
-            && self.broker.reads_near;
-        if !near {
-            return None;
-        }
-        let rack = &self.request.rack_id;
-        let image = self.broker.image();
-        preferred_replica(&image, self.broker.config.node_id, rack, || {
-            partition.read_replicas(wanted.fetch_offset)
-        })
     }
 
     fn cannot_read(&self, partition: &Partition) -> bool {

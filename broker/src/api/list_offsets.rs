@@ -24,6 +24,8 @@ const EARLIEST_PENDING_UPLOAD: i64 = -6;
 
 /// First version that can say a leader epoch.
 const LEADER_EPOCH_VERSION: i16 = 4;
+/// First version whose clients know OFFSET_NOT_AVAILABLE (KIP-207).
+const NOT_AVAILABLE_VERSION: i16 = 5;
 
 /// Searches by time read from the disk and run on a thread that may wait for it.
 pub(crate) async fn handle(
@@ -63,6 +65,11 @@ fn answer(
         let partitions = topic.partitions.iter().map(|wanted| {
             let mut found = find(view, &topic.name, wanted)
                 .unwrap_or_else(|code| failure(wanted.partition_index, code));
+            if version < NOT_AVAILABLE_VERSION
+                && found.error_code == ErrorCode::OFFSET_NOT_AVAILABLE.0
+            {
+                found.error_code = ErrorCode::LEADER_NOT_AVAILABLE.0;
+            }
             if version < LEADER_EPOCH_VERSION {
                 found.leader_epoch = -1;
             }

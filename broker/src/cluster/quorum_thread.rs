@@ -126,11 +126,6 @@ impl QuorumHandle {
         *self.leader.borrow()
     }
 
-    /// To wait for another leader.
-    pub(crate) fn leader_changes(&self) -> watch::Receiver<QuorumLeader> {
-        self.leader.clone()
-    }
-
     /// Whether this node leads.
     pub(crate) fn leads(&self) -> bool {
         self.leader().node_id == Some(self.node_id)

@@ -43,11 +43,6 @@ impl StaticVoters {
         Ok(Self { nodes })
     }
 
-    /// Whether this node has a vote at the beginning.
-    pub(crate) fn contains(&self, node_id: i32) -> bool {
-        self.nodes.is_empty() || self.nodes.iter().any(|(id, ..)| *id == node_id)
-    }
-
     /// Whether this node is the only voter: it needs nobody to begin.
     pub(crate) fn is_only(&self, node_id: i32) -> bool {
         self.nodes.iter().all(|(id, ..)| *id == node_id)
@@ -84,9 +79,9 @@ mod tests {
     fn voters_are_read_and_bad_ones_are_named() {
         let voters = StaticVoters::parse("0@a:9092, 1@[::1]:9093").unwrap();
         assert_eq!(voters.addresses(), [(0, "a".into(), 9092), (1, "::1".into(), 9093)]);
-        assert!(voters.contains(1) && !voters.contains(2) && !voters.is_only(0));
+        assert!(!voters.is_only(0));
         let alone = StaticVoters::parse("").unwrap();
-        assert!(alone.contains(7) && alone.is_only(7));
+        assert!(alone.is_only(7));
         for bad in ["a:9092", "0@a", "0@:1", "-1@a:1", "0@a:1,0@b:1", "0@a:99999"] {
             assert!(StaticVoters::parse(bad).is_err(), "{bad}");
         }

@@ -48,6 +48,11 @@ impl Partition {
         if self.flusher.is_failed() { NextFetch::None } else { next }
     }
 
+    /// Whether it is led here and lacks in-sync replicas.
+    pub(crate) fn is_under_replicated(&self) -> bool {
+        self.inner.lock().replica.is_under_replicated()
+    }
+
     /// Whether this replica follows, and whom.
     pub(crate) fn follows(&self) -> Option<i32> {
         let inner = self.inner.lock();
@@ -97,7 +102,7 @@ impl Partition {
     /// # Errors
     /// [`TruncateError`].
     pub(crate) fn truncate(
-        &self,
+        self: &Arc<Self>,
         truncation: &Truncation,
         log_dir: &LogDir,
         now_ms: i64,
@@ -110,7 +115,12 @@ impl Partition {
         let before = inner.replica.log().end_offset();
         let cut = inner.replica.truncate(truncation, now_ms).map_err(TruncateError::Cut)?;
         let after = inner.replica.log().end_offset();
+        let flush = inner.replica.needs_flush();
         drop(inner);
+        if flush {
+            // A flush that was under way says nothing any more.
+            self.request_flush();
+        }
         if cut && before != after {
             tracing::info!(partition = %self, from = before, "the log was {truncation}, as its leader's is");
         }
@@ -148,6 +158,10 @@ impl Partition {
         self.isr_wanted.load(Ordering::Acquire)
     }
 
+    pub(super) fn want_isr_change(&self) {
+        self.isr_wanted.store(true, Ordering::Release);
+    }
+
     /// Takes what became of a proposal.
     pub(crate) fn isr_answered(
         &self,
@@ -160,12 +174,5 @@ impl Partition {
         let wakeups = inner.news(changed);
         drop(inner);
         wakeups.wake();
-    }
-
-    /// Leader and leader epoch, as far as they are known here.
-    pub(crate) fn leader(&self) -> (i32, i32) {
-        let inner = self.inner.lock();
-        let assignment = inner.replica.assignment();
-        (assignment.leader, assignment.leader_epoch)
     }
 }

@@ -1,8 +1,6 @@
-use std::sync::atomic::Ordering;
-
 use bytes::{Bytes, BytesMut};
 use protocol::{ErrorCode, Segment};
-use replica::{Divergence, FollowerFetch, ReadRange, Registration, ServeError};
+use replica::{Divergence, FollowerFetch, Noted, ReadRange, Registration, ServeError};
 use storage::log::{LogSlice, Read, ReadError, TimestampedOffset};
 
 use super::hosted::Partition;
@@ -65,8 +63,6 @@ pub(crate) struct PartitionRead {
     pub(crate) leader: Option<(i32, i32)>,
     /// The disk would have to be waited for: ask again from a thread that may block.
     pub(crate) must_block: bool,
-    /// A follower does not know yet how far records are committed: it is told at once.
-    pub(crate) has_news: bool,
 }
 
 impl PartitionRead {
@@ -79,7 +75,6 @@ impl PartitionRead {
             diverging: None,
             leader: None,
             must_block: false,
-            has_news: false,
         }
     }
 }
@@ -141,14 +136,13 @@ impl Partition {
         out
     }
 
-    /// Takes a follower's fetch as its state: once a fetch, before it is read for. Returns whether the follower is to be
-    /// answered at once, because it does not know yet how far records are committed.
+    /// Takes a follower's fetch as its state: once a fetch, before it is read for.
     ///
     /// # Errors
     /// Why it must not fetch.
-    pub(crate) fn note_follower(&self, request: &ReadRequest) -> Result<bool, ServeError> {
+    pub(crate) fn note_follower(&self, request: &ReadRequest) -> Result<Noted, ServeError> {
         let Reader::Follower { id, broker_epoch, registered, monotonic_ms } = request.reader else {
-            return Ok(false);
+            return Ok(Noted::default());
         };
         let fetch = FollowerFetch {
             id,
@@ -162,10 +156,10 @@ impl Partition {
         let wakeups = inner.news(noted.changed);
         drop(inner);
         if noted.may_join {
-            self.isr_wanted.store(true, Ordering::Release);
+            self.want_isr_change();
         }
         wakeups.wake();
-        Ok(noted.has_news)
+        Ok(noted)
     }
 
     /// High watermark and log start.
@@ -314,4 +308,12 @@ fn join(slice: &LogSlice) -> Result<Bytes, ErrorCode> {
         }
     }
     Ok(out.freeze())
+}
+
+#[cfg(test)]
+impl Partition {
+    /// Leader epoch of a record here, whoever leads.
+    pub(crate) fn read_epoch_of(&self, offset: i64) -> Option<i32> {
+        self.inner.lock().replica.log().epochs().epoch_of(offset)
+    }
 }

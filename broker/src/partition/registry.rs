@@ -136,6 +136,13 @@ impl Partitions {
         &self.isr_wanted
     }
 
+    /// Counts what lacks in-sync replicas, for the metrics.
+    pub(crate) fn count_under_replicated(&self) {
+        let view = self.view();
+        let lacking = view.online().filter(|partition| partition.is_under_replicated());
+        self.metrics.under_replicated.set(lacking.count() as i64);
+    }
+
     /// The folder that holds the logs.
     pub(crate) fn log_dir(&self) -> &Arc<LogDir> {
         &self.log_dir

@@ -132,7 +132,14 @@ impl Waiters {
     /// `wait` is over here when the high watermark reaches `offset`; `part` names this partition in its failures.
     pub(super) fn add_commit(&mut self, offset: i64, wait: &Arc<CommitWait>, part: usize) {
         wait.remaining.fetch_add(1, Ordering::AcqRel);
-        self.commits.push_back((offset, (Arc::clone(wait), part)));
+        // A repeated batch may wait for less than those before it.
+        let at = match self.commits.back() {
+            Some((last, _)) if *last > offset => {
+                self.commits.partition_point(|(wanted, _)| *wanted <= offset)
+            }
+            _ => self.commits.len(),
+        };
+        self.commits.insert(at, (offset, (Arc::clone(wait), part)));
     }
 
     /// `wait` is told once about the next news.
@@ -218,6 +225,16 @@ mod tests {
         assert_eq!(wait.done().now_or_never(), None);
         b.committed(9).wake();
         assert_eq!(wait.done().now_or_never(), Some(()));
+    }
+
+    #[test]
+    fn a_repeated_batch_waits_for_its_own_end() {
+        let mut waiters = Waiters::default();
+        let (first, repeated) = (CommitWait::new(), CommitWait::new());
+        waiters.add_commit(9, &first, 0);
+        waiters.add_commit(5, &repeated, 0);
+        waiters.committed(5).wake();
+        assert!(repeated.is_done() && !first.is_done());
     }
 
     #[test]

@@ -113,6 +113,15 @@ impl Answer {
             log_start_offset: data.log_start_offset,
             records,
         };
-        Ok(partition.take(&answer, now_ms)?.start_moved)
+        match partition.take(&answer, now_ms) {
+            Ok(taken) => Ok(taken.start_moved),
+            Err(TakeError::BeforeStart { start }) => {
+                if let Some(truncation) = partition.out_of_range(epoch, start) {
+                    partition.truncate(&truncation, log_dir, now_ms)?;
+                }
+                Ok(true)
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 }

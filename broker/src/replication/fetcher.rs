@@ -19,10 +19,16 @@ use crate::peers::{Channel, PeerError};
 const FETCH_VERSION: i16 = 17;
 /// Longest wait for this node's own disk before a fetch goes out without those partitions that are not flushed.
 const FLUSH_WAIT: Duration = Duration::from_millis(500);
+/// Flushes that may end without all being on disk before there is a pause: each partition's end wakes the fetcher.
+const FLUSH_TRIES: u32 = 64;
+const FLUSH_PAUSE: Duration = Duration::from_millis(10);
 /// How often it is looked whether the broker has been registered.
 const REGISTRATION_CHECK: Duration = Duration::from_millis(20);
 /// Longest pause of a partition that keeps failing.
 const MAX_BACKOFF: Duration = Duration::from_secs(30);
+
+/// Longest pause after a request without an answer.
+const MAX_PAUSE: Duration = Duration::from_millis(200);
 
 /// A partition's name, for what a fetcher remembers of it.
 type Key = (Uuid, i32);
@@ -39,6 +45,8 @@ pub(super) struct Fetcher {
     /// Where the next request begins: a response is bounded, and who comes first must not starve the others.
     turn: usize,
     wait: Arc<FetchWait>,
+    /// Which of two connections is used: a long poll that was left waits on the other.
+    lane: u16,
 }
 
 /// One request, and what it was made of.
@@ -63,14 +71,20 @@ impl Fetcher {
             failing: HashMap::new(),
             turn: 0,
             wait: FetchWait::new(),
+            lane: 0,
         }
     }
 
     /// Until nothing is to be fetched from this leader any more.
     pub(super) async fn run(mut self) {
+        while self.replication.epoch.load() < 0 {
+            // Not registered yet: a fetch would be taken for one of this broker's last life.
+            tokio::time::sleep(REGISTRATION_CHECK).await;
+        }
         loop {
             let partitions = Arc::clone(&self.partitions.borrow_and_update());
             self.failing.retain(|key, _| partitions.iter().any(|p| key_of(p) == *key));
+            let mut changes = self.partitions.clone();
             let Some(round) = self.next_round(&partitions).await else {
                 // Nothing can be fetched now: everything fails, or follows another leader by now.
                 let pause = tokio::time::sleep(self.replication.settings.backoff);
@@ -80,12 +94,18 @@ impl Fetcher {
                 }
                 continue;
             };
-            if self.partitions.has_changed().is_err() {
-                return;
-            }
-            match self.fetch(&round.request).await {
-                Ok(response) => self.answered(round, response).await,
-                Err(error) => self.unanswered(&error).await,
+            tokio::select! {
+                answer = self.fetch(&round.request) => match answer {
+                    Ok(response) => self.answered(round, response).await,
+                    Err(error) => self.unanswered(&error).await,
+                },
+                // A partition that has just come must not wait for the end of a long poll, nor for its connection.
+                changed = changes.changed() => {
+                    if changed.is_err() {
+                        return;
+                    }
+                    self.lane ^= 1;
+                }
             }
         }
     }
@@ -93,10 +113,16 @@ impl Fetcher {
     /// The next request, once everything that it would claim is on disk.
     async fn next_round(&mut self, partitions: &[Arc<Partition>]) -> Option<Round> {
         let deadline = Instant::now() + FLUSH_WAIT;
+        let mut tries = 0;
         loop {
             let round = self.round(partitions);
             if round.flushing && tokio::time::timeout_at(deadline, self.wait.woken()).await.is_ok()
             {
+                tries += 1;
+                if tries > FLUSH_TRIES {
+                    // The disk refuses (it is full): asking at once again would only keep it busy.
+                    tokio::time::sleep(FLUSH_PAUSE).await;
+                }
                 continue;
             }
             self.turn = self.turn.wrapping_add(1);
@@ -141,15 +167,10 @@ impl Fetcher {
     }
 
     async fn fetch(&self, request: &FetchRequest) -> Result<FetchResponse, PeerError> {
-        while self.replication.epoch.load() < 0 {
-            // Not registered yet: a fetch would be taken for one of this broker's last life.
-            tokio::time::sleep(REGISTRATION_CHECK).await;
-        }
-        let mut registered = request.clone();
-        registered.replica_state.replica_epoch = self.replication.epoch.load();
-        let channel = Channel::Replication(self.number);
+        let lane = self.number.saturating_mul(2).saturating_add(self.lane);
+        let channel = Channel::Replication(lane);
         let timeout = self.replication.settings.max_wait + self.replication.settings.timeout;
-        self.replication.peers.call(self.leader, channel, FETCH_VERSION, &registered, timeout).await
+        self.replication.peers.call(self.leader, channel, FETCH_VERSION, request, timeout).await
     }
 
     async fn answered(&mut self, mut round: Round, response: FetchResponse) {
@@ -203,7 +224,8 @@ impl Fetcher {
 
     async fn unanswered(&self, error: &PeerError) {
         tracing::debug!(leader = self.leader, "no answer to a fetch: {error}");
-        tokio::time::sleep(self.replication.settings.backoff.min(Duration::from_millis(200))).await;
+        // The connection has a backoff of its own; a leader that is back must not be waited for.
+        tokio::time::sleep(self.replication.settings.backoff.min(MAX_PAUSE)).await;
     }
 }
 

@@ -20,6 +20,7 @@ const MAX_PERIOD: Duration = Duration::from_secs(5);
 const MIN_PERIOD: Duration = Duration::from_millis(50);
 
 /// One partition's proposal.
+#[allow(dead_code)] // Read by whoever asks the controller.
 #[derive(Debug, Clone)]
 pub(crate) struct PartitionProposal {
     pub(crate) topic_id: Uuid,
@@ -49,9 +50,12 @@ pub(super) struct IsrManager {
 impl IsrManager {
     pub(super) async fn run(self, shutdown: CancellationToken) {
         let period = (self.settings.max_lag / 2).clamp(MIN_PERIOD, MAX_PERIOD);
-        let mut all = false;
+        let mut all = true;
         loop {
             let (undecided, sent) = self.propose(all).await;
+            if all || sent {
+                self.partitions.count_under_replicated();
+            }
             let pause = async {
                 if undecided {
                     tokio::time::sleep(BACKOFF).await;

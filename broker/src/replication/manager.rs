@@ -9,6 +9,7 @@ use tokio_util::task::TaskTracker;
 use super::ReplicationSettings;
 use super::fetcher::Fetcher;
 use super::isr::{IsrChanges, IsrManager};
+use crate::config::Configs;
 use crate::context::{BrokerEpoch, Clock, ImageCell};
 use crate::partition::{Partition, Partitions};
 use crate::peers::Peers;
@@ -22,9 +23,13 @@ pub(crate) struct Replication {
     pub(crate) peers: Arc<Peers>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) epoch: Arc<BrokerEpoch>,
+    pub(crate) configs: Arc<Configs>,
     pub(crate) settings: ReplicationSettings,
     pub(crate) changes: Arc<dyn IsrChanges>,
 }
+
+/// Fetchers from one leader that are made at most, whatever is configured.
+const MAX_FETCHERS: u64 = 1_000;
 
 /// The partitions that one fetcher is to fetch, as of now.
 pub(super) type Feed = watch::Sender<Arc<[Arc<Partition>]>>;
@@ -51,13 +56,21 @@ impl Replication {
         let mut changes = self.partitions.changes();
         loop {
             changes.mark_unchanged();
+            // Registered before the image is looked at: one that comes in between is not missed.
+            let mut published = std::pin::pin!(self.image.published());
+            published.as_mut().enable();
             let mut wanted = self.wanted();
             // A fetcher whose feed is dropped ends.
             fetchers.retain(|source, _| wanted.contains_key(source));
             for (source, partitions) in wanted.drain() {
                 let partitions: Arc<[_]> = partitions.into();
                 if let Some(feed) = fetchers.get(&source) {
-                    feed.send_replace(partitions);
+                    feed.send_if_modified(|fed| {
+                        let same = fed.len() == partitions.len()
+                            && fed.iter().zip(&*partitions).all(|(a, b)| Arc::ptr_eq(a, b));
+                        *fed = partitions;
+                        !same
+                    });
                 } else {
                     let (feed, fed) = watch::channel(partitions);
                     let fetcher = Fetcher::new(self.clone(), source, fed);
@@ -70,21 +83,32 @@ impl Replication {
             }
             tokio::select! {
                 changed = changes.changed() => if changed.is_err() { return },
-                () = self.image.published() => {}
+                () = published => {}
                 () = shutdown.cancelled() => return,
             }
         }
     }
 
+    /// `num.replica.fetchers`, which may change while the broker runs.
+    fn fetchers(&self) -> u64 {
+        let configured = self.configs.broker(&self.image.load(), "num.replica.fetchers");
+        configured.and_then(|text| text.parse().ok()).unwrap_or(1).clamp(1, MAX_FETCHERS)
+    }
+
     fn wanted(&self) -> HashMap<Source, Vec<Arc<Partition>>> {
         let mut wanted: HashMap<Source, Vec<_>> = HashMap::new();
+        let fetchers = self.fetchers();
         for partition in self.partitions.view().online() {
             if let Some(leader) = partition.follows() {
                 let mut hasher = DefaultHasher::new();
                 (&*partition.topic, partition.index).hash(&mut hasher);
-                let number = hasher.finish() % u64::from(self.settings.fetchers);
+                let number = hasher.finish() % fetchers;
                 wanted.entry((leader, number as u16)).or_default().push(Arc::clone(partition));
             }
+        }
+        for partitions in wanted.values_mut() {
+            // The view's own order is not the same from image to image.
+            partitions.sort_unstable_by_key(|p| (p.topic_id, p.index));
         }
         wanted
     }

@@ -31,8 +31,6 @@ pub(crate) use selector::{preferred_replica, reads_near};
 /// Kafka's configs of replication, as they hold for this process.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ReplicationSettings {
-    /// `num.replica.fetchers`: connections to each leader.
-    pub(crate) fetchers: u16,
     /// `replica.fetch.wait.max.ms`.
     pub(crate) max_wait: Duration,
     /// `replica.fetch.min.bytes`.
@@ -55,7 +53,6 @@ impl ReplicationSettings {
         let ms =
             |key: &str| Duration::from_millis(u64::try_from(configs.static_long(key)).unwrap_or(0));
         Self {
-            fetchers: u16::try_from(int("num.replica.fetchers")).unwrap_or(1).max(1),
             max_wait: ms("replica.fetch.wait.max.ms"),
             min_bytes: int("replica.fetch.min.bytes"),
             partition_max_bytes: int("replica.fetch.max.bytes"),

@@ -58,7 +58,8 @@ impl Log {
         self.segments.push(Arc::new(new));
         self.start_offset = offset;
         self.end_offset = offset;
-        self.recovery_point = offset;
+        // Nothing is there that could be missing; the log may yet begin anew at a smaller offset.
+        self.recovery_point = 0;
         self.active_since_ms = now_ms;
         self.names_unsynced = true;
         self.epochs.clear();

@@ -28,11 +28,15 @@ fn it_knows_how_the_last_run_ended() {
     fill(&mut log, 0, 10);
     log.close().unwrap();
     logs.write_checkpoints([(("t".into(), 3), log.recovery_point(), 4)]).unwrap();
+    logs.write_high_watermarks([(("t".into(), 3), 9)]).unwrap();
     logs.mark_clean(7).unwrap();
     drop((log, logs));
 
     let logs = open(dir.path()).unwrap();
     assert!(logs.was_clean());
+    assert_eq!(logs.clean_shutdown_epoch(), Some(7));
+    assert_eq!(logs.high_watermark("t", 3), Some(9));
+    assert_eq!(logs.high_watermark("t", 4), None);
     assert_eq!(logs.partitions().unwrap(), [("t".to_owned(), 3)]);
     let (log, report) = logs.open_log("t", 3, "id", LogConfig::default(), 0).unwrap();
     assert_eq!((log.start_offset(), log.end_offset(), report.scanned_bytes), (4, 10, 0));
@@ -40,6 +44,7 @@ fn it_knows_how_the_last_run_ended() {
 
     let logs = open(dir.path()).unwrap();
     assert!(!logs.was_clean(), "the marker holds for one start");
+    assert_eq!(logs.clean_shutdown_epoch(), None);
     let (log, report) = logs.open_log("t", 3, "id", LogConfig::default(), 0).unwrap();
     assert!(report.scanned_bytes > 0);
     assert_eq!(offsets(&read_all(&log, 4, 999)), (4..10).collect::<Vec<_>>());

@@ -1,0 +1,5 @@
+//! Replicas of one partition against each other.
+
+mod model;
+mod node;
+mod world;
