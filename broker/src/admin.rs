@@ -1,9 +1,9 @@
-//! The admin port: probes and metrics. (The safety API for the operator joins them with replication.)
+//! The admin port: probes, metrics, and what an operator asks ([`crate::safety`]).
 //!
 //! | path | 200 means |
 //! |---|---|
 //! | `/livez` | the process answers |
-//! | `/readyz` | the log is recovered, the metadata applied, the coordinator's state loaded |
+//! | `/readyz` | registered and unfenced, the logs opened, the metadata applied, the coordinator's state loaded |
 //! | `/metrics` | OpenMetrics text |
 
 use std::sync::{Arc, OnceLock, Weak};
@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::context::Broker;
 use crate::metrics::Metrics;
+use crate::safety;
 
 /// What the broker has got through of its start.
 #[derive(Debug, Default)]
@@ -32,9 +33,16 @@ impl Readiness {
         self.broker.set(Arc::downgrade(broker)).ok();
     }
 
+    /// The broker, once it serves.
+    pub(crate) fn broker(&self) -> Option<Arc<Broker>> {
+        self.broker.get()?.upgrade()
+    }
+
     fn missing(&self) -> Option<&'static str> {
         match self.broker.get().map(Weak::upgrade) {
-            None => Some("the logs are being recovered"),
+            None => Some(
+                "the broker has not been admitted to the cluster, or its logs are being recovered",
+            ),
             Some(None) => Some("the broker is stopping"),
             Some(Some(broker)) if !broker.groups.is_loaded() => Some("the groups are being loaded"),
             Some(Some(_)) => None,
@@ -49,6 +57,7 @@ pub(crate) async fn serve(
     metrics: Arc<Metrics>,
     shutdown: CancellationToken,
 ) {
+    let safety = safety::router(Arc::clone(&readiness));
     let ready = || async move {
         match readiness.missing() {
             None => (StatusCode::OK, "ok"),
@@ -58,7 +67,8 @@ pub(crate) async fn serve(
     let router = Router::new()
         .route("/livez", get(|| async { "ok" }))
         .route("/readyz", get(ready))
-        .route("/metrics", get(encode_metrics).with_state(metrics));
+        .route("/metrics", get(encode_metrics).with_state(metrics))
+        .merge(safety);
     let served = axum::serve(listener, router)
         .with_graceful_shutdown(async move { shutdown.cancelled().await })
         .await;

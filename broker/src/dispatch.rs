@@ -11,9 +11,9 @@ use protocol::messages::{
     AlterPartitionReassignmentsRequest, AlterPartitionRequest, ApiVersionsRequest,
     BrokerHeartbeatRequest, BrokerRegistrationRequest, CreatePartitionsRequest,
     CreateTopicsRequest, DeleteGroupsRequest, DeleteRecordsRequest, DeleteTopicsRequest,
-    DescribeClusterRequest, DescribeConfigsRequest, DescribeGroupsRequest, DescribeQuorumRequest,
-    DescribeTopicPartitionsRequest, ElectLeadersRequest, EnvelopeRequest, FetchRequest,
-    FindCoordinatorRequest, HeartbeatRequest, IncrementalAlterConfigsRequest,
+    DescribeClusterRequest, DescribeConfigsRequest, DescribeGroupsRequest, DescribeLogDirsRequest,
+    DescribeQuorumRequest, DescribeTopicPartitionsRequest, ElectLeadersRequest, EnvelopeRequest,
+    FetchRequest, FindCoordinatorRequest, HeartbeatRequest, IncrementalAlterConfigsRequest,
     InitProducerIdRequest, JoinGroupRequest, LeaveGroupRequest, ListConfigResourcesRequest,
     ListGroupsRequest, ListOffsetsRequest, ListPartitionReassignmentsRequest, MetadataRequest,
     OffsetCommitRequest, OffsetDeleteRequest, OffsetFetchRequest, OffsetForLeaderEpochRequest,
@@ -182,6 +182,7 @@ pub(crate) const SERVED: &[ApiKey] = &[
     ApiKey::AddRaftVoter,
     ApiKey::RemoveRaftVoter,
     ApiKey::DescribeTopicPartitions,
+    ApiKey::DescribeLogDirs,
 ];
 
 /// Expands to the arms for APIs whose handler is `api::<module>::handle(&broker, &ctx, request, version)`.
@@ -256,6 +257,7 @@ fn route(mut call: Call<'_>) -> Result<Reply, CloseReason> {
             ListPartitionReassignments => list_partition_reassignments: ListPartitionReassignmentsRequest,
             UnregisterBroker => unregister_broker: UnregisterBrokerRequest,
             UpdateFeatures => update_features: UpdateFeaturesRequest,
+            DescribeLogDirs => describe_log_dirs: DescribeLogDirsRequest,
             DescribeQuorum => describe_quorum: DescribeQuorumRequest,
             DescribeTopicPartitions => describe_topic_partitions: DescribeTopicPartitionsRequest,
         }),

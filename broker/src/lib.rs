@@ -20,6 +20,7 @@
 //! | [`controller`] | commands to this node's controller |
 //! | [`producer_ids`] | ids for idempotent producers |
 //! | [`housekeeping`] | retention, expiry, checkpoints by the clock |
+//! | [`safety`] | what an operator asks before it touches brokers |
 //! | [`admin`], [`metrics`] | probes and figures |
 //!
 //! It must not know Kubernetes, YAML, or who its clients are.
@@ -45,6 +46,7 @@ mod partition;
 mod peers;
 mod producer_ids;
 mod replication;
+mod safety;
 mod start;
 
 pub use broker_config::BrokerConfig;

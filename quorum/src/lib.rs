@@ -5,6 +5,8 @@
 //! | [`record`] | [`MetadataRecord`]: the smallest change; how records are written as bytes |
 //! | [`image`] | [`MetadataImage`]: everything that the records applied so far say; cheap to clone, never changed in place |
 //! | [`controller`] | [`Controller`]: decides requests (create a topic, alter a config, …): image + command → records and an answer, or a typed refusal |
+//! | [`safety`] | which brokers may stop now, and what says no |
+//! | [`balance`] | which partitions should move where: off brokers that go, on to brokers that came |
 //! | [`features`] | which features and levels this version supports |
 //! | [`log`] | [`MetadataLog`]: keeps the records durably on a [`storage::disk::Disk`], replays and compacts them |
 //! | [`identity`] | cluster id and node id of a data folder, so that a node never joins the wrong cluster |
@@ -21,6 +23,7 @@
 //! Raft comes under this crate: it will carry the frames of [`log`] between controllers; records, image and controller
 //! stay as they are.
 
+pub mod balance;
 pub mod controller;
 pub mod features;
 pub mod identity;
@@ -29,6 +32,7 @@ pub mod log;
 pub mod node;
 pub mod raft;
 pub mod record;
+pub mod safety;
 mod uuid_text;
 
 pub use controller::{Command, Controller, Decision};

@@ -93,6 +93,13 @@ impl Partition {
         }
     }
 
+    /// Bytes of the log, and how many records short of what is known to be committed it is.
+    pub(crate) fn size_and_lag(&self) -> (u64, i64) {
+        let inner = self.inner.lock();
+        let (log, committed) = (inner.replica.log(), inner.replica.high_watermark().offset);
+        (log.size(), (committed - log.end_offset()).max(0))
+    }
+
     pub(crate) fn settings(&self) -> Arc<TopicSettings> {
         Arc::clone(&self.settings.read())
     }

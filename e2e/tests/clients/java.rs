@@ -67,3 +67,43 @@ impl Client for Java {
         process::run(&mut command, "").map(|text| from_lines(&text))
     }
 }
+
+/// Kafka's administrative tools.
+pub(crate) struct Tools {
+    classpath: String,
+    broker: SocketAddr,
+}
+
+impl Tools {
+    pub(crate) fn from_environment(broker: SocketAddr) -> Result<Self> {
+        Ok(Self { classpath: Java::from_environment()?.classpath, broker })
+    }
+
+    /// Runs a tool of `org.apache.kafka.tools`; gives what it printed.
+    pub(crate) fn run(&self, class: &str, args: &[&str]) -> Result<String> {
+        process::run(&mut self.command(class, args), "")
+    }
+
+    /// The same, whatever its exit status; gives all that it printed.
+    pub(crate) fn try_run(&self, class: &str, args: &[&str]) -> Result<String> {
+        let finished = process::try_run(&mut self.command(class, args), "")?;
+        Ok(finished.stdout + &finished.stderr)
+    }
+
+    fn command(&self, class: &str, args: &[&str]) -> Command {
+        let mut command = Command::new("java");
+        command.args(["-XX:TieredStopAtLevel=1", "-Xmx256m", "-cp", &self.classpath]);
+        command.arg(format!("org.apache.kafka.tools.{class}"));
+        let broker = self.broker.to_string();
+        // Tools with sub-commands want the address before or after; all take it at the end but one.
+        if class == "MetadataQuorumCommand" || class == "FeatureCommand" {
+            return with(command, &["--bootstrap-server", &broker], args);
+        }
+        with(command, args, &["--bootstrap-server", &broker])
+    }
+}
+
+fn with(mut command: Command, first: &[&str], then: &[&str]) -> Command {
+    command.args(first).args(then);
+    command
+}

@@ -1,6 +1,7 @@
 //! Other people's clients, unmodified, against the broker: kcat (librdkafka), Kafka's own Java console
 //! clients, and kafka-python. Each produces and consumes, in a group, and reads what the others wrote.
 
+mod admin_tools;
 mod client;
 mod every_client;
 mod java;

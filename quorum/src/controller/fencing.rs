@@ -36,6 +36,20 @@ pub(super) fn shutting_down(controller: &Controller, draft: &mut Draft, broker: 
     });
 }
 
+/// A broker shall lead nothing, but stays in sync. `avoid`: who shall not lead instead.
+pub(super) fn drained(controller: &Controller, draft: &mut Draft, broker: i32, avoid: &[i32]) {
+    let image = draft.image.clone();
+    edit_all(controller, draft, |edit, partition| {
+        let can = |id: &i32| !avoid.contains(id) && image.is_active(*id);
+        let next =
+            partition.replicas.iter().copied().find(|id| partition.isr.contains(id) && can(id));
+        match next {
+            Some(next) if partition.leader == broker => Some(edit.led_by(next)),
+            _ => None,
+        }
+    });
+}
+
 /// A broker can lead: partitions without a leader look again.
 pub(super) fn unfenced(controller: &Controller, draft: &mut Draft, broker: i32) {
     edit_all(controller, draft, |edit, partition| {

@@ -9,6 +9,7 @@ mod brokers;
 mod create_partitions;
 mod create_topics;
 mod delete_topics;
+mod drain_leaders;
 mod elect_leaders;
 mod fencing;
 mod heartbeat;
@@ -16,6 +17,7 @@ mod names;
 mod partition_edit;
 mod placement;
 mod producer_ids;
+mod read_barrier;
 mod reassign;
 mod rules;
 mod schema;
@@ -34,6 +36,7 @@ pub use brokers::{RegisterBroker, RegisterError};
 pub use create_partitions::{CreatePartitions, MorePartitions, PartitionsError};
 pub use create_topics::{CreateTopicError, CreateTopics, CreatedTopic, NewTopic};
 pub use delete_topics::{DeleteTopicError, DeleteTopics, TopicRef};
+pub use drain_leaders::{DrainLeaders, Drained};
 pub use elect_leaders::{
     BalanceLeaders, ElectError, ElectLeaders, Elections, MAX_ELECTIONS_PER_ROUND,
 };
@@ -41,6 +44,7 @@ pub use heartbeat::{BrokerHeartbeat, FenceSilentBrokers, HeartbeatAnswer, Heartb
 pub use names::{NameError, check_topic_name};
 pub use placement::PlacementError;
 pub use producer_ids::{AllocateProducerIds, ProducerIdBlock, ProducerIdError};
+pub use read_barrier::ReadBarrier;
 pub use reassign::{AlterReassignments, ReassignError, Reassignment};
 pub use schema::{ConfigError, ConfigSchema};
 pub use unregister_broker::{UnregisterBroker, UnregisterError};

@@ -30,6 +30,8 @@ pub(super) struct PartitionEdit<'a> {
     /// May lead, although the image says that it is not there yet.
     included: Option<i32>,
     election: Election,
+    /// Leads, if it is in sync and there.
+    chosen: Option<i32>,
     new_epoch: bool,
     /// Replicas that came back without all that they had.
     lost_tail: Vec<i32>,
@@ -67,6 +69,7 @@ impl<'a> PartitionEdit<'a> {
             excluded: None,
             included: None,
             election,
+            chosen: None,
             new_epoch: false,
             lost_tail: Vec::new(),
             lost_disk: Vec::new(),
@@ -77,6 +80,12 @@ impl<'a> PartitionEdit<'a> {
     /// How the leader is chosen.
     pub(super) fn election(mut self, election: Election) -> Self {
         self.election = election;
+        self
+    }
+
+    /// Who shall lead, if it is in sync and there.
+    pub(super) fn led_by(mut self, broker: i32) -> Self {
+        self.chosen = Some(broker);
         self
     }
 
@@ -227,6 +236,9 @@ impl<'a> PartitionEdit<'a> {
         let in_sync = |id: &i32| isr.contains(id) && may(id);
         let present = self.before.leader;
         let preferred = replicas.iter().find(|id| !removing.contains(id)).copied();
+        if let Some(id) = self.chosen.filter(in_sync) {
+            return id;
+        }
         if self.election == Election::Preferred
             && let Some(id) = preferred.filter(in_sync)
         {

@@ -1,0 +1,137 @@
+//! Paths, queries and status codes.
+
+use std::sync::Arc;
+
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde::{Deserialize, Serialize};
+
+use super::actions::{self, ActionError};
+use super::answers::Message;
+use super::questions::{self, NotActive};
+use crate::admin::Readiness;
+use crate::context::Broker;
+
+/// Brokers that one question may name.
+const MAX_BROKERS: usize = 1_000;
+
+type Ready = State<Arc<Readiness>>;
+
+/// The paths of this module.
+pub(crate) fn router(readiness: Arc<Readiness>) -> Router {
+    Router::new()
+        .route("/safety/restart", get(restart))
+        .route("/safety/replicas", get(replicas))
+        .route("/safety/quorum", get(quorum))
+        .route("/safety/drain", post(drain))
+        .route("/safety/evacuate", post(evacuate))
+        .route("/safety/spread", post(spread))
+        .route("/safety/stop-moves", post(stop_moves))
+        .route("/safety/unregister", post(unregister))
+        .with_state(readiness)
+}
+
+#[derive(Debug, Deserialize)]
+struct Named {
+    #[serde(alias = "broker")]
+    brokers: String,
+}
+
+impl Named {
+    fn ids(&self) -> Result<Vec<i32>, Response> {
+        let ids: Result<Vec<i32>, _> =
+            self.brokers.split(',').map(|id| id.trim().parse::<i32>()).collect();
+        match ids {
+            Ok(ids) if ids.len() <= MAX_BROKERS && ids.iter().all(|id| *id >= 0) => Ok(ids),
+            _ => Err(message(
+                StatusCode::BAD_REQUEST,
+                format!("brokers={}: write node ids, separated by commas", self.brokers),
+                None,
+            )),
+        }
+    }
+}
+
+fn message(status: StatusCode, message: String, controller: Option<i32>) -> Response {
+    (status, Json(Message { message, controller })).into_response()
+}
+
+fn not_active(controller: Option<i32>) -> Response {
+    let text = "this node is not the active controller, or could not be sure of it";
+    message(StatusCode::SERVICE_UNAVAILABLE, text.to_owned(), controller)
+}
+
+fn told<T: Serialize>(answer: Result<T, NotActive>) -> Response {
+    match answer {
+        Ok(answer) => Json(answer).into_response(),
+        Err(NotActive(controller)) => not_active(controller),
+    }
+}
+
+fn done<T: Serialize>(answer: Result<T, ActionError>) -> Response {
+    match answer {
+        Ok(answer) => Json(answer).into_response(),
+        Err(ActionError::NotActive(controller)) => not_active(controller),
+        Err(ActionError::Refused(why)) => message(StatusCode::CONFLICT, why, None),
+    }
+}
+
+/// The broker, once it serves.
+fn of(readiness: &Readiness) -> Result<Arc<Broker>, Response> {
+    readiness.broker().ok_or_else(|| not_active(None))
+}
+
+/// Runs `$ask` with the broker and the ids of the query.
+macro_rules! asked {
+    ($readiness:ident, $query:ident, |$broker:ident, $ids:ident| $ask:expr) => {{
+        let ($broker, $ids) = match (of(&$readiness), $query.ids()) {
+            (Ok(broker), Ok(ids)) => (broker, ids),
+            (Err(refusal), _) | (_, Err(refusal)) => return refusal,
+        };
+        $ask
+    }};
+}
+
+async fn restart(State(readiness): Ready, Query(query): Query<Named>) -> Response {
+    asked!(readiness, query, |broker, ids| told(questions::restart(&broker, ids).await))
+}
+
+async fn replicas(State(readiness): Ready, Query(query): Query<Named>) -> Response {
+    asked!(readiness, query, |broker, ids| told(questions::replicas(&broker, &ids).await))
+}
+
+async fn quorum(State(readiness): Ready) -> Response {
+    match of(&readiness) {
+        Ok(broker) => told(questions::quorum(&broker).await),
+        Err(refusal) => refusal,
+    }
+}
+
+async fn drain(State(readiness): Ready, Query(query): Query<Named>) -> Response {
+    asked!(readiness, query, |broker, ids| done(actions::drain(&broker, ids).await))
+}
+
+async fn evacuate(State(readiness): Ready, Query(query): Query<Named>) -> Response {
+    asked!(readiness, query, |broker, ids| done(actions::move_off(&broker, &ids).await))
+}
+
+async fn spread(State(readiness): Ready) -> Response {
+    match of(&readiness) {
+        Ok(broker) => done(actions::spread_out(&broker).await),
+        Err(refusal) => refusal,
+    }
+}
+
+async fn stop_moves(State(readiness): Ready, Query(query): Query<Named>) -> Response {
+    asked!(readiness, query, |broker, ids| done(actions::stop_moves(&broker, &ids).await))
+}
+
+async fn unregister(State(readiness): Ready, Query(query): Query<Named>) -> Response {
+    asked!(readiness, query, |broker, ids| match ids.as_slice() {
+        [id] => done(actions::unregister(&broker, *id).await),
+        _ => message(StatusCode::BAD_REQUEST, "write broker=N, one broker".to_owned(), None),
+    })
+}

@@ -1,0 +1,82 @@
+//! What is asked: nothing changes.
+
+use std::time::Duration;
+
+use quorum::balance::{evacuate, remaining};
+use quorum::controller::ReadBarrier;
+use quorum::node::QuorumStatus;
+use quorum::safety::may_stop;
+use tokio::time::{Instant, sleep};
+
+use super::answers::{QuorumAnswer, ReplicasAnswer, RestartAnswer};
+use super::sizes;
+use crate::context::Broker;
+
+/// How long a question waits for a majority that confirms this controller.
+const CONFIRM_TIMEOUT: Duration = Duration::from_secs(3);
+const CONFIRM_INTERVAL: Duration = Duration::from_millis(20);
+
+/// This node cannot say.
+#[derive(Debug)]
+pub(super) struct NotActive(pub(super) Option<i32>);
+
+/// Waits until this node is known to be the active controller now, and its image as new as the question.
+pub(super) async fn confirm(broker: &Broker) -> Result<QuorumStatus, NotActive> {
+    let elsewhere = || NotActive(broker.quorum.leader().node_id);
+    if !broker.quorum.leads() {
+        return Err(elsewhere());
+    }
+    let asked_ms = broker.clock.monotonic_ms();
+    let begun = Instant::now();
+    if tokio::time::timeout(CONFIRM_TIMEOUT, broker.controller.submit(ReadBarrier)).await.is_err() {
+        return Err(elsewhere());
+    }
+    while begun.elapsed() < CONFIRM_TIMEOUT {
+        let status = broker.quorum.status().await.ok_or(NotActive(None))?;
+        if status.leader != Some(broker.config.node_id) {
+            return Err(NotActive(status.leader));
+        }
+        if is_confirmed(&status, broker.config.node_id, asked_ms) {
+            return Ok(status);
+        }
+        sleep(CONFIRM_INTERVAL).await;
+    }
+    Err(elsewhere())
+}
+
+/// Whether a majority has spoken with this leader since.
+fn is_confirmed(status: &QuorumStatus, own: i32, since_ms: u64) -> bool {
+    let spoke = status.voters.iter().filter(|voter| {
+        voter.id == own || voter.last_fetch_ms.is_some_and(|fetched| fetched >= since_ms)
+    });
+    spoke.count() > status.voters.len() / 2
+}
+
+pub(super) async fn restart(
+    broker: &Broker,
+    brokers: Vec<i32>,
+) -> Result<RestartAnswer, NotActive> {
+    let status = confirm(broker).await?;
+    let image = broker.image();
+    let verdict = may_stop(&image, &status, &brokers, |topic, partition| {
+        let min = broker.configs.topic_long(&image, topic, "min.insync.replicas");
+        usize::try_from(min).unwrap_or(1).clamp(1, partition.replicas.len().max(1))
+    });
+    Ok(RestartAnswer::of(verdict, brokers, broker.config.node_id))
+}
+
+pub(super) async fn replicas(
+    broker: &Broker,
+    brokers: &[i32],
+) -> Result<ReplicasAnswer, NotActive> {
+    confirm(broker).await?;
+    let sizes = sizes::gather(broker).await;
+    let image = broker.image();
+    let blocked = evacuate(&image, &sizes, brokers, 0).blocked;
+    Ok(ReplicasAnswer::of(remaining(&image, &sizes, brokers), blocked))
+}
+
+pub(super) async fn quorum(broker: &Broker) -> Result<QuorumAnswer, NotActive> {
+    let status = confirm(broker).await?;
+    Ok(QuorumAnswer::of(&status, broker.clock.monotonic_ms()))
+}

@@ -1,0 +1,43 @@
+//! Plans moves of partitions: off brokers that go ([`evacuate`]), on to brokers that have too few ([`spread`]).
+//!
+//! Pure: from the image and what is known of partitions' sizes to reassignments, a bounded number at a time. What is under
+//! way is in the image, so planning again after any interruption goes on where it was.
+//!
+//! Plans move as little as possible: a partition loses only replicas that must go, and replicas that are in the right place
+//! stay there.
+
+mod evacuate;
+mod load;
+mod spread;
+
+use std::collections::HashMap;
+
+use protocol::{Str, Uuid};
+
+pub use evacuate::{Remaining, evacuate, remaining};
+pub use spread::spread;
+
+use crate::controller::Reassignment;
+
+/// Bytes of partitions, by topic id and index; those that are missing count as empty.
+pub type Sizes = HashMap<(Uuid, i32), u64>;
+
+/// What shall be moved next.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Plan {
+    /// To be asked for.
+    pub moves: Vec<Reassignment>,
+    /// Bytes that will be copied.
+    pub bytes: u64,
+    /// What cannot be moved.
+    pub blocked: Vec<Blocked>,
+}
+
+/// A partition that cannot be moved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Blocked {
+    /// The topic.
+    pub topic: Str,
+    /// Why, and what to do.
+    pub why: String,
+}

@@ -1,0 +1,157 @@
+use protocol::Uuid;
+
+use super::super::{evacuate, remaining};
+use super::*;
+use crate::record::{BrokerRecord, MetadataRecord, PartitionChange, PartitionRecord};
+
+fn cluster(brokers: &[(i32, Option<&str>)], partitions: usize, factor: usize) -> MetadataImage {
+    let broker = |(id, rack): &(i32, Option<&str>)| {
+        MetadataRecord::RegisterBroker(BrokerRecord {
+            broker_id: *id,
+            broker_epoch: i64::from(*id) + 1,
+            host: "h".into(),
+            port: 1,
+            rack: rack.map(str::to_owned),
+            ..BrokerRecord::default()
+        })
+    };
+    let mut records: Vec<MetadataRecord> = brokers.iter().map(broker).collect();
+    let topic_id = Uuid([1; 16]);
+    records.push(MetadataRecord::Topic { name: "t".into(), topic_id });
+    for partition in 0..partitions {
+        let home = |r: usize| brokers[(partition + r) % brokers.len()].0;
+        let replicas: Vec<i32> = (0..factor).map(home).collect();
+        records.push(MetadataRecord::Partition(PartitionRecord {
+            topic_id,
+            partition: partition as i32,
+            isr: replicas.clone(),
+            leader: replicas[0],
+            replicas,
+            ..PartitionRecord::default()
+        }));
+    }
+    MetadataImage::default().with(&records).unwrap()
+}
+
+fn join(image: &MetadataImage, id: i32, rack: Option<&str>) -> MetadataImage {
+    let records = [MetadataRecord::RegisterBroker(BrokerRecord {
+        broker_id: id,
+        broker_epoch: 100 + i64::from(id),
+        host: "h".into(),
+        port: 1,
+        rack: rack.map(str::to_owned),
+        ..BrokerRecord::default()
+    })];
+    image.with(&records).unwrap()
+}
+
+/// As if every move had been carried out.
+fn carry_out(image: &MetadataImage, plan: &Plan) -> MetadataImage {
+    let topic_id = image.topic("t").unwrap().id;
+    let change = |m: &Reassignment| {
+        MetadataRecord::PartitionChange(PartitionChange {
+            replicas: m.replicas.clone(),
+            isr: m.replicas.clone(),
+            leader: m.replicas.as_ref().map(|r| r[0]),
+            ..PartitionChange::of(topic_id, m.partition)
+        })
+    };
+    image.with(&plan.moves.iter().map(change).collect::<Vec<_>>()).unwrap()
+}
+
+/// How many replicas a plan copies.
+fn new_replicas(image: &MetadataImage, plan: &Plan) -> usize {
+    let new = |m: &Reassignment| {
+        let was = &image.partition("t", m.partition).unwrap().replicas;
+        m.replicas.as_ref().unwrap().iter().filter(|id| !was.contains(id)).count()
+    };
+    plan.moves.iter().map(new).sum()
+}
+
+fn counts(image: &MetadataImage) -> Vec<(i32, usize, usize)> {
+    let loads = Loads::of(image, &Sizes::new(), &[]);
+    loads.0.iter().map(|(id, load)| (*id, load.replicas, load.preferred)).collect()
+}
+
+const THREE: [(i32, Option<&str>); 3] = [(0, None), (1, None), (2, None)];
+
+#[test]
+fn new_brokers_get_their_share_by_the_fewest_moves() {
+    let mut image = join(&join(&cluster(&THREE, 30, 3), 3, None), 4, None);
+    let (mut moved, start) = (0, image.clone());
+    loop {
+        let plan = spread(&image, &Sizes::new(), 1_000);
+        let after = carry_out(&image, &plan);
+        moved += new_replicas(&image, &plan);
+        image = after;
+        if plan.moves.is_empty() {
+            break;
+        }
+    }
+    assert!(counts(&image).iter().all(|(_, replicas, _)| *replicas == 18), "{:?}", counts(&image));
+    // 90 replicas on five brokers: each new one gets 18, and no other replica moves.
+    assert_eq!(moved, 36, "from {:?}", counts(&start));
+}
+
+#[test]
+fn a_plan_is_made_again_until_nothing_is_left_to_do() {
+    let mut image = join(&cluster(&THREE, 30, 2), 7, None);
+    for round in 0.. {
+        assert!(round < 50, "it does not end");
+        let plan = spread(&image, &Sizes::new(), 4);
+        assert!(plan.moves.len() <= 4);
+        if plan.moves.is_empty() {
+            break;
+        }
+        image = carry_out(&image, &plan);
+    }
+    for (_, replicas, preferred) in counts(&image) {
+        assert_eq!(replicas, 15);
+        assert!((7..=8).contains(&preferred), "{:?}", counts(&image));
+    }
+}
+
+#[test]
+fn the_smallest_of_equally_good_moves_is_taken() {
+    let image = join(&cluster(&THREE[..1], 4, 1), 1, None);
+    let id = image.topic("t").unwrap().id;
+    let sizes = Sizes::from([((id, 0), 50), ((id, 1), 10), ((id, 2), 40), ((id, 3), 20)]);
+    let plan = spread(&image, &sizes, 10);
+    assert_eq!(plan.bytes, 30);
+}
+
+#[test]
+fn racks_are_kept_apart() {
+    let racks = [(0, Some("a")), (1, Some("b")), (2, Some("a"))];
+    let image = cluster(&racks[..2], 8, 2);
+    let image = join(&image, 2, Some("a"));
+    let after = carry_out(&image, &spread(&image, &Sizes::new(), 100));
+    for (_, partition) in after.topic("t").unwrap().iter() {
+        assert!(partition.replicas.contains(&1), "1 alone is in rack b: {partition:?}");
+    }
+}
+
+#[test]
+fn everything_goes_off_brokers_that_leave_and_what_cannot_is_named() {
+    let five: Vec<(i32, Option<&str>)> = (0..5).map(|id| (id, None)).collect();
+    let image = cluster(&five, 25, 3);
+    let sizes = Sizes::new();
+    let plan = evacuate(&image, &sizes, &[1, 3], 1_000);
+    assert_eq!(plan.blocked, []);
+    let after = carry_out(&image, &plan);
+    assert_eq!(remaining(&after, &sizes, &[1, 3]).replicas, 0);
+    let before = counts(&image);
+    let off =
+        before.iter().filter(|(id, ..)| [1, 3].contains(id)).map(|(_, n, _)| n).sum::<usize>();
+    assert_eq!(new_replicas(&image, &plan), off, "nothing moves that need not");
+    let plan = evacuate(&image, &sizes, &[1, 2, 3], 1_000);
+    assert_eq!(plan.blocked.len(), 25);
+    assert!(plan.blocked[0].why.contains("add brokers"), "{:?}", plan.blocked[0]);
+}
+
+#[test]
+fn no_more_is_under_way_than_allowed() {
+    let five: Vec<(i32, Option<&str>)> = (0..5).map(|id| (id, None)).collect();
+    let image = cluster(&five, 25, 3);
+    assert_eq!(evacuate(&image, &Sizes::new(), &[4], 3).moves.len(), 3);
+}
