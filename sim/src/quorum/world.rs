@@ -22,6 +22,8 @@ pub(super) struct Plan {
     pub(super) max_fetch_bytes: usize,
     /// Whether the voters' directory ids are known from the start: only then may disks be lost.
     pub(super) directories_known: bool,
+    /// Whether new leaders are cut off at once, again and again.
+    pub(super) ambush: bool,
     /// The longest pause between two faults, in milliseconds.
     pub(super) fault_every_ms: u64,
 }
@@ -35,6 +37,7 @@ pub(super) enum Event {
     Start(usize),
     Propose,
     Fault,
+    Ambush(usize),
     Admin,
     Heal,
 }
@@ -79,6 +82,7 @@ impl World {
             compact_from_bytes: [1_500, 6_000, u64::MAX / 4][random.usize(..3)],
             max_fetch_bytes: [1, 300, 1 << 20][random.usize(..3)],
             directories_known,
+            ambush: random.u8(..3) == 0,
             fault_every_ms: [150, 500, 1500][random.usize(..3)],
         };
         let network = Network::new(Weather::of(&mut random));
@@ -172,6 +176,7 @@ impl World {
             Event::Start(machine) => self.start(machine)?,
             Event::Propose => self.propose()?,
             Event::Fault => Fault::happen(self)?,
+            Event::Ambush(machine) => Fault::isolate(self, machine),
             Event::Admin => Admin::act(self)?,
             Event::Heal => self.heal()?,
         }
@@ -278,6 +283,9 @@ impl World {
                     self.say(|| format!("{machine} sees leader {leader:?} in epoch {epoch}"));
                     if let Some(leader) = leader {
                         self.checker.leads(leader, epoch)?;
+                        if leader as usize == machine && self.plan.ambush {
+                            Fault::ambush(self, machine);
+                        }
                     }
                 }
             }
