@@ -208,7 +208,6 @@ impl World {
         }
         let clock = of.clock(self.now);
         let Some(node) = &mut of.node else { return Ok(()) };
-        let was_active = node.is_active();
         let stops = of.disk.stops();
         match node.handle_all(clock, inputs, &mut self.entropy) {
             Ok(outputs) => self.take_outputs(machine, outputs)?,
@@ -217,8 +216,8 @@ impl World {
         }
         let of = &mut self.machines[machine];
         if let Some(node) = &of.node {
-            if node.is_active() && !was_active {
-                self.checker.has_all(node).map_err(|e| format!("new leader {machine}: {e}"))?;
+            if node.is_active() {
+                self.checker.answers(node).map_err(|e| format!("new leader {machine}: {e}"))?;
             }
             of.alarm += 1;
             let delay = node.deadline_ms().saturating_sub(clock).clamp(1, 10_000);
