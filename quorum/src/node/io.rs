@@ -86,6 +86,9 @@ pub enum ChangeVotersError {
     /// The node does not fetch, or is too far behind.
     #[error("node {0} has not caught up with the leader")]
     NotCaughtUp(i32),
+    /// The new set would have a voter whose disk is not known yet: it must fetch first, or be removed.
+    #[error("voter {0} has not fetched yet, so its directory id is not known")]
+    UnknownDirectory(i32),
     /// The set would be empty or too large.
     #[error("a quorum has 1 to {} voters", crate::raft::MAX_VOTERS)]
     Size,

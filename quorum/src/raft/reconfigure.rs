@@ -54,6 +54,10 @@ impl Raft {
         if next.is_empty() || next.len() > MAX_VOTERS {
             return Err(ChangeVotersError::Size);
         }
+        // An empty disk without a known directory id votes for empty logs only: a smaller set might wait for its vote for ever.
+        if let Some(voter) = next.iter().find(|voter| voter.directory_id.is_zero()) {
+            return Err(ChangeVotersError::UnknownDirectory(voter.id));
+        }
         self.append_voters(&next).ok_or(ChangeVotersError::Size)
     }
 

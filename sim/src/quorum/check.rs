@@ -15,6 +15,8 @@ pub(super) struct Checker {
     pub(super) acknowledged: BTreeSet<u64>,
     /// The leader of every epoch.
     pub(super) leaders: BTreeMap<i32, i32>,
+    /// Epochs whose leader has begun to answer.
+    active: BTreeSet<i32>,
     /// The image at every offset that anybody took for committed.
     images: BTreeMap<u64, Arc<MetadataImage>>,
     /// End, epoch and bytes of every frame that anybody took for committed, by its first offset.
@@ -72,7 +74,13 @@ impl Checker {
         Ok(())
     }
 
-    /// Whoever may answer has everything that was answered.
+    /// A node may answer: when it is the first time in its epoch, it has everything that was answered before. (Later on it may
+    /// have been replaced without knowing it.)
+    pub(super) fn answers(&mut self, node: &QuorumNode) -> Result<(), String> {
+        if self.active.insert(node.epoch()) { self.has_all(node) } else { Ok(()) }
+    }
+
+    /// A node has everything that was answered.
     pub(super) fn has_all(&self, node: &QuorumNode) -> Result<(), String> {
         let missing = self.acknowledged.iter().find(|number| !has_note(node.image(), **number));
         match missing {

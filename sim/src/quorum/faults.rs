@@ -53,6 +53,22 @@ impl Fault {
         Ok(())
     }
 
+    /// A leader that has just been elected is cut off while its first frames are on their way.
+    pub(super) fn ambush(world: &mut World, leader: usize) {
+        if world.random.u8(..2) == 0 {
+            let delay = world.random.u64(0..40);
+            world.at(delay, Event::Ambush(leader));
+        }
+    }
+
+    pub(super) fn isolate(world: &mut World, machine: usize) {
+        if !world.healed {
+            let until = world.now() + world.random.u64(300..1500);
+            world.say(|| format!("{machine} is cut off until {until}"));
+            world.network.split(&[machine], world.machines.len(), until);
+        }
+    }
+
     /// A group of machines with the victim in it is on its own.
     fn split(world: &mut World, victim: usize, until: u64) {
         let all = world.machines.len();

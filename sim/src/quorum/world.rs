@@ -22,6 +22,8 @@ pub(super) struct Plan {
     pub(super) max_fetch_bytes: usize,
     /// Whether the voters' directory ids are known from the start: only then may disks be lost.
     pub(super) directories_known: bool,
+    /// Whether new leaders are cut off at once, again and again.
+    pub(super) ambush: bool,
     /// The longest pause between two faults, in milliseconds.
     pub(super) fault_every_ms: u64,
 }
@@ -35,6 +37,7 @@ pub(super) enum Event {
     Start(usize),
     Propose,
     Fault,
+    Ambush(usize),
     Admin,
     Heal,
 }
@@ -79,6 +82,7 @@ impl World {
             compact_from_bytes: [1_500, 6_000, u64::MAX / 4][random.usize(..3)],
             max_fetch_bytes: [1, 300, 1 << 20][random.usize(..3)],
             directories_known,
+            ambush: random.u8(..3) == 0,
             fault_every_ms: [150, 500, 1500][random.usize(..3)],
         };
         let network = Network::new(Weather::of(&mut random));
@@ -172,6 +176,7 @@ impl World {
             Event::Start(machine) => self.start(machine)?,
             Event::Propose => self.propose()?,
             Event::Fault => Fault::happen(self)?,
+            Event::Ambush(machine) => Fault::isolate(self, machine),
             Event::Admin => Admin::act(self)?,
             Event::Heal => self.heal()?,
         }
@@ -203,7 +208,6 @@ impl World {
         }
         let clock = of.clock(self.now);
         let Some(node) = &mut of.node else { return Ok(()) };
-        let was_active = node.is_active();
         let stops = of.disk.stops();
         match node.handle_all(clock, inputs, &mut self.entropy) {
             Ok(outputs) => self.take_outputs(machine, outputs)?,
@@ -212,8 +216,8 @@ impl World {
         }
         let of = &mut self.machines[machine];
         if let Some(node) = &of.node {
-            if node.is_active() && !was_active {
-                self.checker.has_all(node).map_err(|e| format!("new leader {machine}: {e}"))?;
+            if node.is_active() {
+                self.checker.answers(node).map_err(|e| format!("new leader {machine}: {e}"))?;
             }
             of.alarm += 1;
             let delay = node.deadline_ms().saturating_sub(clock).clamp(1, 10_000);
@@ -278,6 +282,9 @@ impl World {
                     self.say(|| format!("{machine} sees leader {leader:?} in epoch {epoch}"));
                     if let Some(leader) = leader {
                         self.checker.leads(leader, epoch)?;
+                        if leader as usize == machine && self.plan.ambush {
+                            Fault::ambush(self, machine);
+                        }
                     }
                 }
             }

@@ -2,6 +2,7 @@
 
 mod faults;
 mod lives;
+mod quorum;
 mod workload;
 
 use sim::{Planted, log_crash, metadata_crash};
