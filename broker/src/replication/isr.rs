@@ -110,5 +110,8 @@ impl IsrManager {
 
 /// Whether the metadata lets a node join the in-sync replicas under the broker epoch that it fetches under (KIP-903).
 fn is_eligible(image: &MetadataImage, id: i32, epoch: i64) -> bool {
-    image.broker(id).is_some_and(|b| !b.fenced && (epoch < 0 || epoch == b.epoch))
+    image.broker(id).is_some_and(|broker| {
+        let in_service = !broker.fenced && !broker.in_controlled_shutdown;
+        in_service && (epoch < 0 || epoch == broker.epoch)
+    })
 }

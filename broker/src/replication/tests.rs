@@ -50,16 +50,14 @@ impl Hand {
 
     fn reassign(&self, topic_id: Uuid, replicas: Vec<i32>, isr: Vec<i32>) {
         self.record(MetadataRecord::PartitionChange(PartitionChange {
-            topic_id,
-            partition: 0,
             isr: Some(isr),
-            leader: None,
             replicas: Some(replicas),
+            ..PartitionChange::of(topic_id, 0)
         }));
     }
 
     fn change(&self, topic_id: Uuid, isr: Option<Vec<i32>>, leader: Option<i32>) {
-        let change = PartitionChange { topic_id, partition: 0, isr, leader, replicas: None };
+        let change = PartitionChange { isr, leader, ..PartitionChange::of(topic_id, 0) };
         self.record(MetadataRecord::PartitionChange(change));
     }
 }
@@ -122,6 +120,7 @@ impl Cluster {
             leader: 0,
             leader_epoch: 0,
             partition_epoch: 0,
+            ..PartitionRecord::default()
         });
         {
             let image = &mut *cluster.controller.image.lock();
@@ -150,7 +149,7 @@ impl Cluster {
             host: "127.0.0.1".to_owned(),
             port: handle.addr().port(),
             rack: Some(format!("rack-{id}")),
-            fenced: false,
+            ..BrokerRecord::default()
         };
         broker.broker_epoch.set(record.broker_epoch);
         self.controller.brokers.lock().push(broker);
