@@ -69,7 +69,9 @@ fn refusal(error: Option<ChangeVotersError>) -> (ErrorCode, String) {
         ChangeVotersError::NotLeader { .. } => ErrorCode::NOT_CONTROLLER,
         ChangeVotersError::Duplicate(_) => ErrorCode::DUPLICATE_VOTER,
         ChangeVotersError::Unknown(_) => ErrorCode::VOTER_NOT_FOUND,
-        ChangeVotersError::Size => ErrorCode::INVALID_REQUEST,
+        ChangeVotersError::Size | ChangeVotersError::UnknownDirectory(_) => {
+            ErrorCode::INVALID_REQUEST
+        }
         ChangeVotersError::Busy | ChangeVotersError::NotCaughtUp(_) | ChangeVotersError::Lost => {
             ErrorCode::REQUEST_TIMED_OUT
         }

@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use crate::context::Broker;
 use crate::dispatch;
 use crate::peers::Channel;
+use crate::replication::alter_partition;
 
 /// Pause before a controller that refused or could not be reached is asked again.
 const BACKOFF: Duration = Duration::from_millis(50);
@@ -37,7 +38,7 @@ pub(crate) trait ControllerRequest: Request {
 }
 
 macro_rules! controller_request {
-    ($request:ident -> $response:ident, version $version:literal, $error:expr) => {
+    ($request:ident -> $response:ident, version $version:expr, $error:expr) => {
         impl ControllerRequest for $request {
             const VERSION: i16 = $version;
 
@@ -51,7 +52,7 @@ macro_rules! controller_request {
 
 controller_request!(BrokerRegistrationRequest -> BrokerRegistrationResponse, version 4, |r| r.error_code);
 controller_request!(BrokerHeartbeatRequest -> BrokerHeartbeatResponse, version 1, |r| r.error_code);
-controller_request!(AlterPartitionRequest -> AlterPartitionResponse, version 3, |r| r.error_code);
+controller_request!(AlterPartitionRequest -> AlterPartitionResponse, version alter_partition::VERSION, |r| r.error_code);
 controller_request!(AllocateProducerIdsRequest -> AllocateProducerIdsResponse, version 0, |r| r.error_code);
 controller_request!(CreateTopicsRequest -> CreateTopicsResponse, version 7, |r| {
     r.topics.first().map_or(0, |topic| topic.error_code)

@@ -6,6 +6,7 @@
 //! | [`fetcher`] | one long poll after another to one leader; flushes, truncates, backs off |
 //! | [`answer`] | what one partition does with its part of a leader's answer |
 //! | [`isr`] | proposes changes of in-sync replicas to the controller ([`IsrChanges`]) |
+//! | [`alter_partition`] | those proposals as Kafka's message, for whoever sends it |
 //! | [`selector`] | the replica that a consumer should read from (KIP-392) |
 //!
 //! Decisions are [`replica::Replica`]'s; here are time, requests and blocking work.
@@ -14,6 +15,7 @@
 //! out only when everything before its position is as durable as the rules ask for; without a registration in this process's
 //! life (a broker epoch) nothing is fetched, so that no leader takes this broker for its predecessor (KIP-903).
 
+pub(crate) mod alter_partition;
 mod answer;
 mod fetcher;
 mod isr;

@@ -25,7 +25,7 @@ fn run(seed: u64, setup: Setup, report: &mut Report) -> Result<(), String> {
 }
 
 fn runs() -> u64 {
-    std::env::var("REPLICA_MODEL_RUNS").ok().and_then(|runs| runs.parse().ok()).unwrap_or(120)
+    std::env::var("REPLICA_MODEL_RUNS").ok().and_then(|runs| runs.parse().ok()).unwrap_or(400)
 }
 
 #[test]

@@ -19,7 +19,10 @@ pub(super) fn reader(broker: &Broker, ctx: &RequestContext, request: &FetchReque
     Reader::Follower {
         id,
         broker_epoch: state.replica_epoch,
-        registered: registered.map(|b| Registration { epoch: b.epoch, in_service: !b.fenced }),
+        registered: registered.map(|b| Registration {
+            epoch: b.epoch,
+            in_service: !b.fenced && !b.in_controlled_shutdown,
+        }),
         monotonic_ms: broker.clock.monotonic_ms() as i64,
     }
 }
