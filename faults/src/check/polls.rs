@@ -15,9 +15,10 @@ pub(super) fn check(facts: &Facts, verdict: &mut Verdict) {
     }
     let seen: BTreeSet<&Value> =
         facts.history.consumers.iter().flat_map(reads).map(|(_, _, value)| value).collect();
+    let kept: BTreeSet<&Value> = facts.log.values().copied().collect();
     for (value, place) in &facts.acknowledged {
         // What is lost is told as lost.
-        if !seen.contains(value) && facts.log.values().any(|&kept| kept == value) {
+        if !seen.contains(value) && kept.contains(value) {
             verdict.breach(Rule::Unseen, || format!("{value}, acknowledged at {place:?}"));
         }
     }
