@@ -2,9 +2,10 @@
 
     load.py produce NAME BROKERS TOPIC PARTITIONS PER_SECOND SETTING=VALUE...
     load.py consume NAME BROKERS TOPIC GROUP SETTING=VALUE...
-    load.py read NAME BROKERS TOPIC
+    load.py read NAME BROKERS TOPIC GROUP
 
-`produce` and `consume` go on until standard input ends; `read` reads all there is once. The lines are described in
+`produce` and `consume` go on until standard input ends; `read` reads all there is once, and what
+`GROUP` has committed. The lines are described in
 the harness (history.rs); times are of CLOCK_MONOTONIC, which all processes of a machine share.
 """
 
@@ -154,12 +155,13 @@ def consume(name, brokers, topic, group, *more):
     consumer.close()
 
 
-def read(name, brokers, topic):
+def read(name, brokers, topic, group):
     consumer = Consumer(
         {
             "bootstrap.servers": brokers,
             "client.id": name,
-            "group.id": name,
+            # Assigned by hand below: the group's offsets can be asked for, and nobody joins.
+            "group.id": group,
             "enable.auto.commit": False,
             "auto.offset.reset": "error",
             "isolation.level": "read_committed",
@@ -189,6 +191,10 @@ def read(name, brokers, topic):
         log.line("P", partition, offset, value(message))
         if offset + 1 >= ends.get(partition, 0):
             ends.pop(partition, None)
+    known = [TopicPartition(topic, partition) for partition in found]
+    for committed in consumer.committed(known, timeout=READ_IDLE_S):
+        if committed.offset >= 0:
+            log.line("C", committed.partition, committed.offset)
     log.line("E")
     consumer.close()
 
