@@ -68,7 +68,7 @@ pub(crate) fn answer(address: &str, question: &Question) -> Result<Value> {
 fn topic(stream: &mut TcpStream, name: &str) -> Result<Value> {
     let request = MetadataRequest {
         topics: Some(vec![MetadataRequestTopic {
-            name: Some(Str::from(name)),
+            name: Some(Str::from(name.to_owned())),
             ..Default::default()
         }]),
         ..Default::default()
@@ -87,7 +87,7 @@ fn topic(stream: &mut TcpStream, name: &str) -> Result<Value> {
 fn create(stream: &mut TcpStream, name: &str, partitions: i32, replicas: i16) -> Result<Value> {
     let request = CreateTopicsRequest {
         topics: vec![CreatableTopic {
-            name: Str::from(name),
+            name: Str::from(name.to_owned()),
             num_partitions: partitions,
             replication_factor: replicas,
             ..Default::default()
@@ -104,7 +104,7 @@ fn create(stream: &mut TcpStream, name: &str, partitions: i32, replicas: i16) ->
 }
 
 fn coordinator(stream: &mut TcpStream, group: &str) -> Result<Value> {
-    let request = FindCoordinatorRequest { key: Str::from(group), ..Default::default() };
+    let request = FindCoordinatorRequest { key: Str::from(group.to_owned()), ..Default::default() };
     let response = call(stream, FIND_COORDINATOR_VERSION, &request)?;
     ensure!(response.error_code == 0, "group {group}: error {}", response.error_code);
     Ok(json!(response.node_id))

@@ -75,9 +75,7 @@ impl Cluster {
         self.wait("all replicas to be in sync", |cluster| {
             let topic = cluster.ask(&Question::Topic { name: TOPIC.into() })?;
             let whole = topic["isr"].as_array().is_some_and(|partitions| {
-                partitions
-                    .iter()
-                    .all(|isr| isr.as_array().is_some_and(|isr| isr.len() == replicas))
+                partitions.iter().all(|isr| isr.as_array().is_some_and(|isr| isr.len() == replicas))
             });
             let there = topic["brokers"].as_array().map_or(0, Vec::len);
             if !whole || there != cluster.size() {
@@ -122,7 +120,12 @@ impl Cluster {
     }
 
     /// The broker in an answer; asked again until there is one.
-    fn who(&mut self, what: &str, question: &Question, field: &dyn Fn(&Value) -> Option<u64>) -> Result<usize> {
+    fn who(
+        &mut self,
+        what: &str,
+        question: &Question,
+        field: &dyn Fn(&Value) -> Option<u64>,
+    ) -> Result<usize> {
         let end = Instant::now() + ANSWER_TIMEOUT;
         loop {
             let answer = self.ask(question);
@@ -158,9 +161,8 @@ impl Cluster {
 
     /// All addresses, as clients want them.
     pub(crate) fn bootstrap(&self) -> String {
-        let addresses: Vec<String> = (0..self.size())
-            .map(|id| format!("{}:{KAFKA_PORT}", broker_address(id)))
-            .collect();
+        let addresses: Vec<String> =
+            (0..self.size()).map(|id| format!("{}:{KAFKA_PORT}", broker_address(id))).collect();
         addresses.join(",")
     }
 }

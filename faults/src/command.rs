@@ -46,9 +46,8 @@ pub(crate) fn settings(brokers: usize) -> Vec<String> {
     settings.push(format!("offsets.topic.replication.factor={}", replication_factor(brokers)));
     settings.push(format!("min.insync.replicas={}", min_insync_replicas(brokers)));
     if brokers > 1 {
-        let voters: Vec<String> = (0..brokers)
-            .map(|id| format!("{id}@{}:{KAFKA_PORT}", broker_address(id)))
-            .collect();
+        let voters: Vec<String> =
+            (0..brokers).map(|id| format!("{id}@{}:{KAFKA_PORT}", broker_address(id))).collect();
         settings.push(format!("controller.quorum.voters={}", voters.join(",")));
     }
     settings

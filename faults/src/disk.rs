@@ -60,8 +60,11 @@ impl Disk {
 
     fn mount_memory(&mut self, at: PathBuf, mib: u32) -> Result<()> {
         let size = format!("size={mib}m");
-        tool::run("mount", ["-t", "tmpfs", "-o", &size, "tmpfs"].map(Path::new).iter().chain([&at.as_path()]))
-            .context("a disk of limited size needs root")?;
+        tool::run(
+            "mount",
+            ["-t", "tmpfs", "-o", &size, "tmpfs"].map(Path::new).iter().chain([&at.as_path()]),
+        )
+        .context("a disk of limited size needs root")?;
         self.mounted.push(at);
         Ok(())
     }
@@ -109,8 +112,8 @@ impl Disk {
         let source = tool::run("findmnt", [Path::new("-no"), Path::new("SOURCE"), &self.root()])?;
         let name = source.trim().trim_start_matches("/dev/");
         let number = fs::read_to_string(format!("/sys/block/{name}/dev"))?;
-        let group = Path::new(THROTTLES)
-            .join(format!("vltava-faults-{}-{process}", std::process::id()));
+        let group =
+            Path::new(THROTTLES).join(format!("vltava-faults-{}-{process}", std::process::id()));
         fs::create_dir_all(&group)
             .context("a slow disk needs the blkio controller of control groups, version 1")?;
         self.throttle = Some(group.clone());

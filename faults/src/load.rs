@@ -64,7 +64,10 @@ impl Drivers {
     pub(crate) fn new(python: &Path, kafka_class_path: &str, folder: &Path) -> Result<Self> {
         let classes = folder.join("classes");
         tool::run_command(
-            Command::new("javac").args(["-cp", kafka_class_path, "-d"]).arg(&classes).arg(JAVA_DRIVER),
+            Command::new("javac")
+                .args(["-cp", kafka_class_path, "-d"])
+                .arg(&classes)
+                .arg(JAVA_DRIVER),
             "",
         )
         .context("the Java load needs a JDK: Debian's package default-jdk-headless")?;
@@ -142,9 +145,10 @@ impl Load {
     fn wait_until_all_work(&mut self) -> Result<()> {
         let end = Instant::now() + FIRST_TIMEOUT;
         let works = |client: &Client| {
-            client.events.iter().any(|(_, event)| {
-                matches!(event, Event::Acknowledged { .. } | Event::Read { .. })
-            })
+            client
+                .events
+                .iter()
+                .any(|(_, event)| matches!(event, Event::Acknowledged { .. } | Event::Read { .. }))
         };
         loop {
             let history = self.history()?;

@@ -20,11 +20,7 @@ pub(super) fn check(facts: &Facts, verdict: &mut Verdict) {
     reordered(facts, verdict);
 }
 
-fn lost(
-    facts: &Facts,
-    places: &BTreeMap<&Value, Vec<(Partition, Offset)>>,
-    verdict: &mut Verdict,
-) {
+fn lost(facts: &Facts, places: &BTreeMap<&Value, Vec<(Partition, Offset)>>, verdict: &mut Verdict) {
     for (value, told) in &facts.acknowledged {
         let found = places.get(value).map_or(&[][..], Vec::as_slice);
         let place = (told.partition, told.offset);

@@ -122,8 +122,7 @@ pub(crate) fn check(history: &History) -> Verdict {
                 }
                 Event::Acknowledged { number, partition, offset } => {
                     let value = Value { producer: producer.name.clone(), number: *number };
-                    acknowledged
-                        .insert(value, Place { partition: *partition, offset: *offset });
+                    acknowledged.insert(value, Place { partition: *partition, offset: *offset });
                 }
                 _ => {}
             }

@@ -89,8 +89,7 @@ fn a_producers_order_is_kept() {
 #[test]
 fn polls_neither_go_back_nor_leave_anything_out() {
     let mut history = healthy();
-    history.consumers =
-        vec![client("c", &["A 0", "P 0 0 p:0", "P 0 1 p:1", "P 0 0 p:0", "C 0 2"])];
+    history.consumers = vec![client("c", &["A 0", "P 0 0 p:0", "P 0 1 p:1", "P 0 0 p:0", "C 0 2"])];
     assert_eq!(broken(&history), [(Rule::NotMonotonic, 1)]);
 
     let mut history = healthy();
