@@ -96,6 +96,7 @@ fn polls_neither_go_back_nor_leave_anything_out() {
     history.last_read = client("last", &["P 0 0 p:0", "P 0 1 q:0", "P 0 2 p:1"]);
     history.producers = vec![client("p", &["T 0 0", "T 1 0", "K 0 0 0", "K 1 0 2"])];
     history.consumers = vec![client("c", &["A 0", "P 0 0 p:0", "P 0 2 p:1", "C 0 3"])];
+    history.group_offsets = [(0, 3)].into();
     assert_eq!(broken(&history), [(Rule::Skipped, 1)]);
 }
 
