@@ -25,6 +25,8 @@ from confluent_kafka import (
 PADDING = "x" * 100
 COMMIT_INTERVAL_S = 0.2
 READ_IDLE_S = 60
+# Longer than the deliveries that it waits for.
+END_TIMEOUT_S = 80
 
 stopped = threading.Event()
 
@@ -64,9 +66,8 @@ def settings(arguments):
 
 
 def produce(name, brokers, topic, partitions, per_second, *more):
-    producer = Producer(
-        {"bootstrap.servers": brokers, "client.id": name, **settings(more)}
-    )
+    configuration = {"bootstrap.servers": brokers, "client.id": name, **settings(more)}
+    producer = Producer(configuration)
     partitions, interval = int(partitions), 1 / float(per_second)
 
     def delivered(number, partition):
@@ -93,13 +94,29 @@ def produce(name, brokers, topic, partitions, per_second, *more):
             log.line("F", number, partition, type(error).__name__)
         number += 1
         due = max(due + interval, time.monotonic() - 1)
-        while True:
-            left = due - time.monotonic()
-            producer.poll(max(left, 0))
-            if left <= 0:
-                break
+        try:
+            while True:
+                left = due - time.monotonic()
+                producer.poll(max(left, 0))
+                if left <= 0:
+                    break
+        except KafkaException as error:
+            # Fatal: this producer writes nothing any more. An application would make another one.
+            log.line("N", error.args[0].name())
+            give_up(producer)
+            producer = Producer(configuration)
     log.line("E")
-    producer.flush()
+    give_up(producer, END_TIMEOUT_S)
+
+
+def give_up(producer, timeout=0):
+    """Waits for what is on its way; what is not answered then is reported as failed."""
+    try:
+        producer.flush(timeout)
+        producer.purge()
+        producer.flush(1)
+    except KafkaException as error:
+        log.line("N", error.args[0].name())
 
 
 def value(message):

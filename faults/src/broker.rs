@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::command;
+use crate::command::Subject;
 use crate::disk::{Disk, Kind};
 use crate::network::Network;
 use crate::tool;
@@ -62,9 +62,14 @@ impl Broker {
         Ok(std::fs::rename(new, &clock.file)?)
     }
 
-    pub(crate) fn start(&mut self, binary: &Path, brokers: usize, network: &Network) -> Result<()> {
+    pub(crate) fn start(
+        &mut self,
+        subject: &Subject,
+        brokers: usize,
+        network: &Network,
+    ) -> Result<()> {
         ensure!(self.child.is_none(), "broker {} runs already", self.id);
-        let broker = command::broker(binary, self.id, brokers, &self.disk.data());
+        let broker = subject.broker(self.id, brokers, &self.disk.data())?;
         let mut command = network.in_broker(self.id);
         command.arg("env");
         if let Some(clock) = &self.clock {

@@ -1,6 +1,6 @@
 //! The cluster: its brokers on their network, and what it says of itself.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::ask::Question;
 use crate::broker::Broker;
-use crate::command;
+use crate::command::{self, Subject};
 use crate::disk::Kind;
 use crate::network::{KAFKA_PORT, Network, broker_address};
 use crate::tool;
@@ -28,16 +28,21 @@ pub(crate) struct Cluster {
     // Dropped first: brokers end before their network goes.
     pub(crate) brokers: Vec<Broker>,
     pub(crate) network: Network,
-    binary: PathBuf,
+    subject: Subject,
 }
 
 impl Cluster {
     /// Makes the network and the disks; no broker runs yet.
-    pub(crate) fn new(binary: &Path, brokers: usize, disk: Kind, folder: &Path) -> Result<Self> {
+    pub(crate) fn new(
+        subject: &Subject,
+        brokers: usize,
+        disk: Kind,
+        folder: &Path,
+    ) -> Result<Self> {
         let network = Network::new(brokers)?;
         let brokers =
             (0..brokers).map(|id| Broker::new(id, disk, folder)).collect::<Result<_>>()?;
-        Ok(Self { brokers, network, binary: binary.to_owned() })
+        Ok(Self { brokers, network, subject: subject.clone() })
     }
 
     pub(crate) fn size(&self) -> usize {
@@ -46,7 +51,7 @@ impl Cluster {
 
     pub(crate) fn start(&mut self, id: usize) -> Result<()> {
         let count = self.size();
-        self.brokers[id].start(&self.binary, count, &self.network)
+        self.brokers[id].start(&self.subject, count, &self.network)
     }
 
     /// Starts all that do not run. Gives what those said that had ended by themselves.

@@ -1,7 +1,9 @@
 //! The command line of a broker of the cluster: all that the harness knows of it lies here.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use anyhow::Result;
 
 use crate::network::{ADMIN_PORT, KAFKA_PORT, broker_address};
 
@@ -25,8 +27,27 @@ pub(crate) fn min_insync_replicas(brokers: usize) -> i16 {
     if brokers >= 3 { 2 } else { 1 }
 }
 
+/// What is put under faults.
+#[derive(Debug, Clone)]
+pub(crate) enum Subject {
+    /// The `vltava` binary.
+    Vltava(PathBuf),
+    /// Apache Kafka by its class path: a second opinion on the harness itself.
+    Kafka(String),
+}
+
+impl Subject {
+    /// The command of broker number `id` of `brokers`, with its data in `data`.
+    pub(crate) fn broker(&self, id: usize, brokers: usize, data: &Path) -> Result<Command> {
+        match self {
+            Self::Vltava(binary) => Ok(vltava(binary, id, brokers, data)),
+            Self::Kafka(class_path) => kafka(class_path, id, brokers, data),
+        }
+    }
+}
+
 /// `vltava broker` number `id` of `brokers`, with its data in `data`.
-pub(crate) fn broker(binary: &Path, id: usize, brokers: usize, data: &Path) -> Command {
+fn vltava(binary: &Path, id: usize, brokers: usize, data: &Path) -> Command {
     let address = broker_address(id);
     let mut command = Command::new(binary);
     command.args(["broker", "--node-id", &id.to_string(), "--cluster-id", CLUSTER_ID]);
@@ -38,6 +59,38 @@ pub(crate) fn broker(binary: &Path, id: usize, brokers: usize, data: &Path) -> C
         command.args(["--set", &setting]);
     }
     command
+}
+
+/// Kafka wants a port of its own for its controllers.
+const CONTROLLER_PORT: u16 = 9093;
+
+fn kafka(class_path: &str, id: usize, brokers: usize, data: &Path) -> Result<Command> {
+    let address = broker_address(id);
+    let mut settings: Vec<String> = settings(brokers)
+        .into_iter()
+        .filter(|setting| !setting.starts_with("controller.quorum.voters"))
+        .collect();
+    let voters: Vec<String> =
+        (0..brokers).map(|id| format!("{id}@{}:{CONTROLLER_PORT}", broker_address(id))).collect();
+    settings.extend([
+        "process.roles=broker,controller".into(),
+        format!("node.id={id}"),
+        format!("controller.quorum.voters={}", voters.join(",")),
+        format!(
+            "listeners=PLAINTEXT://{address}:{KAFKA_PORT},CONTROLLER://{address}:{CONTROLLER_PORT}"
+        ),
+        "controller.listener.names=CONTROLLER".into(),
+        format!("log.dirs={}", data.display()),
+    ]);
+    let file = data.with_extension("properties");
+    std::fs::write(&file, settings.join("\n"))?;
+    // A fresh disk is formatted; `exec` keeps the process id.
+    let script = "test -f \"$1/meta.properties\" || \
+         java -cp \"$2\" kafka.tools.StorageTool format -t \"$3\" -c \"$4\" || exit 1; \
+         exec java -Xmx400m -cp \"$2\" kafka.Kafka \"$4\"";
+    let mut command = Command::new("sh");
+    command.args(["-c", script, "sh"]).arg(data).args([class_path, CLUSTER_ID]).arg(file);
+    Ok(command)
 }
 
 /// The broker settings of a cluster of this size.

@@ -50,8 +50,7 @@ impl Disk {
                 let image = disk.backing().join("image");
                 fs::File::create(&image)?.set_len(u64::from(DEVICE_MIB) << 20)?;
                 tool::run("mkfs.ext4", [Path::new("-q"), &image])?;
-                tool::run("mount", [Path::new("-o"), Path::new("loop"), &image, &disk.root()])
-                    .context("a disk that fails needs loop devices and ext4")?;
+                disk.mount_image()?;
                 disk.mounted.push(disk.root());
             }
         }
@@ -67,6 +66,13 @@ impl Disk {
         .context("a disk of limited size needs root")?;
         self.mounted.push(at);
         Ok(())
+    }
+
+    fn mount_image(&self) -> Result<()> {
+        let image = self.backing().join("image");
+        tool::run("mount", [Path::new("-o"), Path::new("loop"), &image, &self.root()])
+            .context("a disk that fails needs loop devices and ext4")
+            .map(drop)
     }
 
     fn root(&self) -> PathBuf {
@@ -102,9 +108,12 @@ impl Disk {
         Ok(())
     }
 
-    /// The device writes again. What it refused before is gone.
+    /// The device writes again, and is mounted anew: ext4 stays read-only after an error. What the device refused is
+    /// gone. Nobody may use it while this happens.
     pub(crate) fn repair(&self) -> Result<()> {
-        Ok(fs::remove_file(self.backing().join("filler"))?)
+        fs::remove_file(self.backing().join("filler"))?;
+        tool::run("umount", [self.root()])?;
+        self.mount_image()
     }
 
     /// The process gets so many operations a second from this disk.

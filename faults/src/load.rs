@@ -15,6 +15,8 @@ use crate::tool;
 const PYTHON_DRIVER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/drivers/load.py");
 const JAVA_DRIVER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/drivers/Load.java");
 
+const SIMPLE_LOG: &str = "org.apache.logging.log4j.simple.SimpleLoggerContextFactory";
+
 /// Records a second of each producer.
 pub(crate) const PER_SECOND: u32 = 100;
 /// Until clients give up a write; quoted in the report.
@@ -84,6 +86,9 @@ impl Drivers {
     fn java(&self, cluster: &Cluster) -> Command {
         let mut command = cluster.network.in_clients();
         command.args(["java", "-XX:TieredStopAtLevel=1", "-Xmx128m", "-XX:+UseSerialGC"]);
+        // Kafka's log goes to standard error, without a file that says so.
+        command.arg(format!("-Dlog4j2.loggerContextFactory={SIMPLE_LOG}"));
+        command.arg("-Dorg.apache.logging.log4j.simplelog.level=WARN");
         command.args(["-cp", &self.class_path, "Load"]);
         command
     }
@@ -185,13 +190,6 @@ impl Load {
         let read = |all: &[Process]| all.iter().map(Process::client).collect::<Result<Vec<_>>>();
         let (producers, consumers) = (read(&self.producers)?, read(&self.consumers)?);
         Ok(History { producers, consumers, ..Default::default() })
-    }
-
-    /// Acknowledgements so far.
-    pub(crate) fn acknowledged(&self) -> Result<usize> {
-        let producers = self.history()?.producers;
-        let events = producers.iter().flat_map(|producer| &producer.events);
-        Ok(events.filter(|(_, event)| matches!(event, Event::Acknowledged { .. })).count())
     }
 
     /// Ends the producers, waits until the group has read what was acknowledged (or does not get on), ends the

@@ -34,6 +34,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::command::Subject;
 use crate::load::Drivers;
 use crate::report::Row;
 use crate::run::{Run, Setup};
@@ -90,6 +91,9 @@ struct Options {
     /// Where the report goes; standard output when absent
     #[arg(long)]
     out: Option<PathBuf>,
+    /// Put Apache Kafka under the same faults instead: a second opinion on the harness
+    #[arg(long)]
+    against_kafka: bool,
     /// Run what is broken on purpose: the checker has to find it
     #[arg(long)]
     control: bool,
@@ -121,15 +125,21 @@ fn run_all(options: &Options) -> Result<()> {
     let chosen = choose(options)?;
     std::fs::create_dir_all(&options.work)?;
     let work = options.work.canonicalize()?;
-    let binary = options.vltava.canonicalize().with_context(|| {
-        format!("{} is missing: `cargo build -p vltava`", options.vltava.display())
-    })?;
+    let subject = if options.against_kafka {
+        Subject::Kafka(options.kafka_classpath.clone())
+    } else {
+        Subject::Vltava(binary(options)?)
+    };
     let drivers = Drivers::new(&options.python, &options.kafka_classpath, &work)?;
     let mut rows = Vec::new();
     for &brokers in &options.brokers {
         ensure!(brokers == 1 || brokers >= 3, "--brokers {brokers}: 1, or at least 3");
-        let setup =
-            Setup { binary: binary.clone(), drivers: drivers.clone(), brokers, seed: options.seed };
+        let setup = Setup {
+            subject: subject.clone(),
+            drivers: drivers.clone(),
+            brokers,
+            seed: options.seed,
+        };
         for &scenario in chosen.iter().filter(|scenario| scenario.least_brokers <= brokers) {
             rows.push(run_one(scenario, &setup, &work)?);
         }
@@ -148,6 +158,13 @@ fn run_all(options: &Options) -> Result<()> {
         bail!("not as it should be: {}; files in {}", bad.join(", "), work.display());
     }
     Ok(())
+}
+
+/// Absolute, because brokers are started from elsewhere.
+fn binary(options: &Options) -> Result<PathBuf> {
+    options.vltava.canonicalize().with_context(|| {
+        format!("{} is missing: `cargo build -p vltava`", options.vltava.display())
+    })
 }
 
 fn run_one(scenario: Scenario, setup: &Setup, work: &Path) -> Result<Row> {

@@ -1,12 +1,13 @@
 //! One scenario from an empty cluster to its verdict.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 
 use crate::check::{self, Verdict};
 use crate::cluster::{Cluster, PARTITIONS};
+use crate::command::Subject;
 use crate::load::{Drivers, Load};
 use crate::scenario::Scenario;
 
@@ -16,7 +17,7 @@ const CALM: u64 = 3;
 /// What all runs have in common.
 #[derive(Debug)]
 pub(crate) struct Setup {
-    pub(crate) binary: PathBuf,
+    pub(crate) subject: Subject,
     pub(crate) drivers: Drivers,
     pub(crate) brokers: usize,
     pub(crate) seed: u64,
@@ -46,7 +47,7 @@ pub(crate) struct Outcome {
 impl Run {
     /// Runs the scenario with its files in `folder`.
     pub(crate) fn of(scenario: &Scenario, setup: &Setup, folder: &Path) -> Result<Outcome> {
-        let mut cluster = Cluster::new(&setup.binary, setup.brokers, scenario.disk, folder)?;
+        let mut cluster = Cluster::new(&setup.subject, setup.brokers, scenario.disk, folder)?;
         if scenario.own_clock {
             for broker in &mut cluster.brokers {
                 broker.with_clock(folder)?;
@@ -107,6 +108,14 @@ impl Run {
     pub(crate) fn start_missing(&mut self) -> Result<()> {
         let said = self.cluster.start_missing()?;
         self.notes.extend(said);
+        Ok(())
+    }
+
+    /// Notes what has ended by itself.
+    pub(crate) fn note_ended(&mut self) -> Result<()> {
+        for broker in &mut self.cluster.brokers {
+            self.notes.extend(broker.ended()?);
+        }
         Ok(())
     }
 

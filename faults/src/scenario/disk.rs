@@ -28,7 +28,7 @@ pub(super) const ALL: &[Scenario] = &[
         "failing-disk",
         failing,
         "The disk of a leader refuses all writes of new blocks for 8 s: syncing fails. Nothing is acknowledged on the \
-         strength of it. A broker that ended is started again, with what the disk had.",
+         strength of it; the broker ends, and is started again with what the disk had when it works again.",
     )
     .on(Kind::Device),
     Scenario::new(
@@ -70,8 +70,10 @@ fn failing(run: &mut Run) -> Result<()> {
     let leader = run.a_leader()?;
     run.cluster.brokers[leader].disk.fail()?;
     run.load_for(8)?;
+    run.note_ended()?;
+    run.cluster.brokers[leader].kill()?;
     run.cluster.brokers[leader].disk.repair()?;
-    run.start_missing()?;
+    run.cluster.start(leader)?;
     run.load_for(5)
 }
 
