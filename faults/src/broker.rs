@@ -128,8 +128,8 @@ impl Broker {
         self.signal(Signal::CONT)
     }
 
-    /// SIGTERM; fails if it does not end in time, or with anything but success. Gives the time that it took.
-    pub(crate) fn terminate(&mut self) -> Result<Duration> {
+    /// SIGTERM; fails if it does not end in time, or with another status than `good`. Gives the time that it took.
+    pub(crate) fn terminate(&mut self, good: i32) -> Result<Duration> {
         self.signal(Signal::TERM)?;
         let asked = Instant::now();
         let child = self.child.as_mut().context("it does not run")?;
@@ -144,7 +144,11 @@ impl Broker {
             std::thread::sleep(POLL_INTERVAL);
         };
         self.child = None;
-        ensure!(status.success(), "broker {} ended with {status} after SIGTERM", self.id);
+        ensure!(
+            status.code() == Some(good),
+            "broker {} ended with {status} after SIGTERM",
+            self.id
+        );
         Ok(asked.elapsed())
     }
 }

@@ -54,6 +54,12 @@ impl Cluster {
         self.brokers[id].start(&self.subject, count, &self.network)
     }
 
+    /// Asks the broker to end; fails if it does not do so as it should.
+    pub(crate) fn terminate(&mut self, id: usize) -> Result<Duration> {
+        let good = self.subject.exit_status();
+        self.brokers[id].terminate(good)
+    }
+
     /// Starts all that do not run. Gives what those said that had ended by themselves.
     pub(crate) fn start_missing(&mut self) -> Result<Vec<String>> {
         let mut said = Vec::new();

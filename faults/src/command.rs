@@ -37,6 +37,15 @@ pub(crate) enum Subject {
 }
 
 impl Subject {
+    /// The status with which a broker ends that was asked to.
+    pub(crate) fn exit_status(&self) -> i32 {
+        match self {
+            Self::Vltava(_) => 0,
+            // Java's way to say SIGTERM.
+            Self::Kafka(_) => 143,
+        }
+    }
+
     /// The command of broker number `id` of `brokers`, with its data in `data`.
     pub(crate) fn broker(&self, id: usize, brokers: usize, data: &Path) -> Result<Command> {
         match self {

@@ -83,7 +83,7 @@ impl Network {
         format!("{}-clients", self.prefix)
     }
 
-    /// A command inside a broker's namespace. `ip` becomes the program: its process id is the program's.
+    /// A command inside a broker's namespace. `nsenter` becomes the program: its process id is the program's.
     pub(crate) fn in_broker(&self, id: usize) -> Command {
         inside(&self.broker(id))
     }
@@ -183,9 +183,10 @@ fn port(id: usize) -> String {
     format!("broker-{id}")
 }
 
+/// Not by `ip netns exec`, which gives each program mounts of its own: a disk could not be unmounted under it.
 fn inside(name: &str) -> Command {
-    let mut command = Command::new("ip");
-    command.args(["netns", "exec", name]);
+    let mut command = Command::new("nsenter");
+    command.arg(format!("--net=/run/netns/{name}"));
     command
 }
 

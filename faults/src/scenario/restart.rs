@@ -15,7 +15,7 @@ pub(super) const ALL: &[Scenario] = &[Scenario::new(
 
 fn rolling(run: &mut Run) -> Result<()> {
     for id in 0..run.cluster.size() {
-        match run.cluster.brokers[id].terminate() {
+        match run.cluster.terminate(id) {
             Ok(took) => {
                 run.note(format!("broker {id} ended {:.1} s after SIGTERM", took.as_secs_f64()))
             }
