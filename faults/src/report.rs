@@ -111,7 +111,7 @@ pub(crate) fn markdown(rows: &[Row], seed: u64) -> String {
             let _ = writeln!(text, "  - {}", note.replace('\n', " "));
         }
     }
-    let _ = write!(text, "\n## Settings\n\n{}\n", load::settings());
+    let _ = write!(text, "\n## Settings\n\n{}\n", load::quoted());
     let mut sizes: Vec<usize> = rows.iter().map(|row| row.brokers).collect();
     sizes.sort_unstable();
     sizes.dedup();

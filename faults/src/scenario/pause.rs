@@ -13,8 +13,7 @@ pub(super) const ALL: &[Scenario] = &[
         "The leader of a partition stands still for 12 s, twice, and goes on. The others replace it once its heartbeat \
          is overdue; when it goes on it is refused as a leader of an older epoch. Clients notice by their own \
          request timeout, because its connections stay open.",
-    )
-    .in_short_set(),
+    ),
     Scenario::new(
         "pause-controller",
         controller,

@@ -17,7 +17,7 @@ fn rolling(run: &mut Run) -> Result<()> {
     for id in 0..run.cluster.size() {
         match run.cluster.terminate(id) {
             Ok(took) => {
-                run.note(format!("broker {id} ended {:.1} s after SIGTERM", took.as_secs_f64()))
+                run.note(format!("broker {id} ended {:.1} s after SIGTERM", took.as_secs_f64()));
             }
             Err(error) => run.problem(format!("{error:#}")),
         }

@@ -1,5 +1,7 @@
 //! The load: producers and consumers as processes of their own, librdkafka's and Java's.
 
+mod settings;
+
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -12,18 +14,16 @@ use crate::cluster::{Cluster, GROUP, PARTITIONS, TOPIC};
 use crate::history::{Client, Event, History};
 use crate::tool;
 
+pub(crate) use settings::{Care, quoted};
+use settings::{
+    DELIVERY_TIMEOUT_MS, PER_SECOND, java_consumes, java_produces, librdkafka_consumes,
+    librdkafka_produces,
+};
+
 const PYTHON_DRIVER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/drivers/load.py");
 const JAVA_DRIVER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/drivers/Load.java");
 
 const SIMPLE_LOG: &str = "org.apache.logging.log4j.simple.SimpleLoggerContextFactory";
-
-/// Records a second of each producer.
-pub(crate) const PER_SECOND: u32 = 100;
-/// Until clients give up a write; quoted in the report.
-const DELIVERY_TIMEOUT_MS: u32 = 60_000;
-/// Until clients give up a request, and ask elsewhere: a paused broker is noticed by nothing else.
-const REQUEST_TIMEOUT_MS: u32 = 3_000;
-const SESSION_TIMEOUT_MS: u32 = 6_000;
 
 /// A client that ends by waiting for its last answers may take so long.
 const END_TIMEOUT: Duration = Duration::from_millis(DELIVERY_TIMEOUT_MS as u64 + 30_000);
@@ -31,28 +31,6 @@ const END_TIMEOUT: Duration = Duration::from_millis(DELIVERY_TIMEOUT_MS as u64 +
 const READ_TIMEOUT: Duration = Duration::from_secs(45);
 const FIRST_TIMEOUT: Duration = Duration::from_secs(60);
 const POLL_INTERVAL: Duration = Duration::from_millis(200);
-
-/// How carefully the producers write.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Care {
-    /// acks=all, idempotent.
-    Full,
-    /// acks=1: a control.
-    OneAck,
-    /// acks=all, but sent again without a sequence: a control.
-    NotIdempotent,
-}
-
-impl Care {
-    fn settings(self) -> [String; 2] {
-        let (acks, idempotence) = match self {
-            Self::Full => ("all", true),
-            Self::OneAck => ("1", false),
-            Self::NotIdempotent => ("all", false),
-        };
-        [format!("acks={acks}"), format!("enable.idempotence={idempotence}")]
-    }
-}
 
 /// The clients' programs, ready to run.
 #[derive(Debug, Clone)]
@@ -238,60 +216,6 @@ impl Load {
         );
         Ok(client)
     }
-}
-
-fn librdkafka_produces() -> Vec<String> {
-    vec![
-        format!("delivery.timeout.ms={DELIVERY_TIMEOUT_MS}"),
-        format!("request.timeout.ms={REQUEST_TIMEOUT_MS}"),
-        format!("socket.timeout.ms={REQUEST_TIMEOUT_MS}"),
-        "socket.connection.setup.timeout.ms=2000".into(),
-        "reconnect.backoff.max.ms=1000".into(),
-        "linger.ms=5".into(),
-    ]
-}
-
-fn java_produces() -> Vec<String> {
-    vec![
-        format!("delivery.timeout.ms={DELIVERY_TIMEOUT_MS}"),
-        format!("max.block.ms={DELIVERY_TIMEOUT_MS}"),
-        format!("request.timeout.ms={REQUEST_TIMEOUT_MS}"),
-        "socket.connection.setup.timeout.ms=2000".into(),
-        "linger.ms=5".into(),
-    ]
-}
-
-/// The oldest assignor, with which every client can share a group.
-const ASSIGNOR: &str = "partition.assignment.strategy";
-
-fn librdkafka_consumes() -> Vec<String> {
-    vec![
-        format!("session.timeout.ms={SESSION_TIMEOUT_MS}"),
-        "heartbeat.interval.ms=1000".into(),
-        format!("{ASSIGNOR}=range"),
-        format!("socket.timeout.ms={}", 2 * REQUEST_TIMEOUT_MS),
-        "socket.connection.setup.timeout.ms=2000".into(),
-        "reconnect.backoff.max.ms=1000".into(),
-    ]
-}
-
-fn java_consumes() -> Vec<String> {
-    vec![
-        format!("session.timeout.ms={SESSION_TIMEOUT_MS}"),
-        "heartbeat.interval.ms=1000".into(),
-        format!("{ASSIGNOR}=org.apache.kafka.clients.consumer.RangeAssignor"),
-        format!("request.timeout.ms={}", 2 * REQUEST_TIMEOUT_MS),
-        "socket.connection.setup.timeout.ms=2000".into(),
-    ]
-}
-
-/// The clients' settings as the report quotes them.
-pub(crate) fn settings() -> String {
-    format!(
-        "Producers: `acks=all`, `enable.idempotence=true`, `delivery.timeout.ms={DELIVERY_TIMEOUT_MS}`, \
-         `request.timeout.ms={REQUEST_TIMEOUT_MS}`, {PER_SECOND} records a second each. Consumers: one group, \
-         `session.timeout.ms={SESSION_TIMEOUT_MS}`, offsets committed every 200 ms."
-    )
 }
 
 impl Process {
