@@ -172,6 +172,18 @@ impl Drop for Disk {
     }
 }
 
+/// Unmounts what a harness that was killed left mounted in its work folder.
+pub(crate) fn sweep(work: &Path) -> Result<()> {
+    let mounts = fs::read_to_string("/proc/self/mounts")?;
+    let under = mounts.lines().filter_map(|line| line.split(' ').nth(1));
+    let under: Vec<&str> = under.filter(|at| Path::new(at).starts_with(work)).collect();
+    // The last one mounted may lie on the ones before.
+    for at in under.iter().rev() {
+        tool::run("umount", [at])?;
+    }
+    Ok(())
+}
+
 fn copy(from: &Path, to: &Path) -> Result<()> {
     tool::run("cp", [Path::new("-a"), from, to]).map(drop)
 }

@@ -125,6 +125,8 @@ fn run_all(options: &Options) -> Result<()> {
     let chosen = choose(options)?;
     std::fs::create_dir_all(&options.work)?;
     let work = options.work.canonicalize()?;
+    network::sweep()?;
+    disk::sweep(&work)?;
     let subject = if options.against_kafka {
         Subject::Kafka(options.kafka_classpath.clone())
     } else {

@@ -20,6 +20,9 @@ pub(crate) fn broker_address(id: usize) -> String {
 
 const CLIENT_ADDRESS: &str = "10.77.0.200";
 
+/// What the names of all our namespaces begin with.
+const PREFIX: &str = "vltava-faults-";
+
 /// What a wire does to the frames on it, each way.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct BadWire {
@@ -40,7 +43,7 @@ pub(crate) struct Network {
 impl Network {
     pub(crate) fn new(brokers: usize) -> Result<Self> {
         // The process id makes the names ours alone; the addresses are seen inside only.
-        let prefix = format!("vltava-faults-{}", std::process::id());
+        let prefix = format!("{PREFIX}{}", std::process::id());
         let mut network = Self { prefix, brokers, made: Vec::new(), wires: Vec::new() };
         let bridge = network.bridge();
         network.make(&bridge)?;
@@ -178,6 +181,19 @@ impl Drop for Network {
     }
 }
 
+/// Removes what harnesses left behind that were killed: namespaces that carry the number of no process.
+pub(crate) fn sweep() -> Result<()> {
+    for line in tool::words("ip netns list")?.lines() {
+        let name = line.split_whitespace().next().unwrap_or_default();
+        let Some(rest) = name.strip_prefix(PREFIX) else { continue };
+        let process = rest.split('-').next().unwrap_or_default();
+        if !std::path::Path::new("/proc").join(process).exists() {
+            tool::run("ip", ["netns", "delete", name])?;
+        }
+    }
+    Ok(())
+}
+
 /// The bridge's end of a broker's cable.
 fn port(id: usize) -> String {
     format!("broker-{id}")
@@ -187,6 +203,8 @@ fn port(id: usize) -> String {
 fn inside(name: &str) -> Command {
     let mut command = Command::new("nsenter");
     command.arg(format!("--net=/run/netns/{name}"));
+    // It ends with the harness, however that ends.
+    command.args(["setpriv", "--pdeathsig", "KILL"]);
     command
 }
 

@@ -22,7 +22,10 @@ impl Row {
         let Ok(outcome) = &self.outcome else { return false };
         match self.scenario.breaks {
             Some(rule) => outcome.verdict.count(rule) > 0,
-            None => outcome.verdict.is_clean() && outcome.problems.is_empty(),
+            None => {
+                let failed = self.scenario.fails_no_write && !outcome.verdict.failed.is_empty();
+                outcome.verdict.is_clean() && outcome.problems.is_empty() && !failed
+            }
         }
     }
 
@@ -160,6 +163,14 @@ mod tests {
         let control = scenario::controls()[0];
         assert!(!row(control, clean).is_good());
         assert!(row(control, broken).is_good());
+    }
+
+    #[test]
+    fn a_controlled_restart_must_not_fail_a_write() {
+        let all = scenario::all();
+        let rolling = all.iter().find(|scenario| scenario.name == "rolling-restart").unwrap();
+        assert!(!row(*rolling, "T\t0\t0\t1\nF\t0\t0\tX\t2\n").is_good());
+        assert!(row(scenario::all()[0], "T\t0\t0\t1\nF\t0\t0\tX\t2\n").is_good());
     }
 
     #[test]

@@ -13,6 +13,7 @@ use crate::workspace;
 pub(crate) const NEEDS: &[Need] = &[
     Need::debian("ip", "iproute2", "network namespaces"),
     Need::debian("nsenter", "util-linux", "running programs in them"),
+    Need::debian("setpriv", "util-linux", "ending them with the harness"),
     Need::debian("mount", "mount", "disks that fill up and fail"),
     Need::debian("nft", "nftables", "cutting connections"),
     Need::debian("mkfs.ext4", "e2fsprogs", "disks that fail"),

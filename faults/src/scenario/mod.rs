@@ -30,6 +30,8 @@ pub(crate) struct Scenario {
     pub(crate) care: Care,
     /// Part of the short set.
     pub(crate) short: bool,
+    /// Whether writes that are given up after all retries make it bad.
+    pub(crate) fails_no_write: bool,
     /// A control: what the checker has to find.
     pub(crate) breaks: Option<Rule>,
     pub(crate) act: fn(&mut Run) -> Result<()>,
@@ -46,6 +48,7 @@ impl Scenario {
             own_clock: false,
             care: Care::Full,
             short: false,
+            fails_no_write: false,
             breaks: None,
             act,
         }
@@ -61,6 +64,10 @@ impl Scenario {
 
     const fn in_short_set(self) -> Self {
         Self { short: true, ..self }
+    }
+
+    const fn that_fails_no_write(self) -> Self {
+        Self { fails_no_write: true, ..self }
     }
 
     const fn that_breaks(self, rule: Rule, care: Care) -> Self {

@@ -11,6 +11,7 @@ pub(super) const ALL: &[Scenario] = &[Scenario::new(
     "Each broker in turn is asked to end by SIGTERM, must do so with status 0 within 30 s, and is started again; the \
      next one follows when all replicas are in sync. Leaders move away before a broker ends: no write fails.",
 )
+.that_fails_no_write()
 .in_short_set()];
 
 fn rolling(run: &mut Run) -> Result<()> {
