@@ -12,6 +12,7 @@ mod codegen;
 mod crds;
 mod dist;
 mod docs;
+mod faults;
 mod generated;
 mod packages;
 mod peers;
@@ -42,6 +43,8 @@ enum Command {
     Docs(generated::Args),
     /// Measure against Apache Kafka, side by side, into docs/performance.md
     Bench(bench::Args),
+    /// Hurt real brokers under load and judge what their clients saw, into docs/failure-modes.md
+    Faults(faults::Args),
     /// Write the Helm chart's copies of the definitions and render the chart
     Chart(generated::Args),
     /// A Kubernetes cluster of three nodes on this machine, as the end-to-end tests use it
@@ -60,6 +63,7 @@ fn main() -> Result<()> {
         Command::Crds(args) => crds::run(args.check),
         Command::Docs(args) => docs::run(args.check),
         Command::Bench(args) => bench::run_bench(&args),
+        Command::Faults(args) => faults::run_faults(&args),
         Command::Chart(args) => chart::run(args.check),
         Command::Cluster(command) => cluster::run(&command),
         Command::Test(args) | Command::Ci(args) => test::run(&args),
