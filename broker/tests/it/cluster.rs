@@ -1,89 +1,19 @@
-//! Three brokers in one process, over real sockets and disks.
+//! Three brokers lose nothing that was acknowledged, whoever stops or is killed.
 
 use std::collections::BTreeSet;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::time::{Duration, Instant};
 
-use broker::{Broker, BrokerConfig, BrokerHandle};
 use client::{
-    Acks, AutoOffsetReset, Client, ClientConfig, Consumer, ConsumerConfig, NewTopic, Producer,
-    ProducerConfig, ProducerRecord, TopicPartition,
+    Acks, AutoOffsetReset, Client, Consumer, ConsumerConfig, NewTopic, Producer, ProducerConfig,
+    ProducerRecord, TopicPartition,
 };
-use tempfile::TempDir;
+
+use crate::three::Cluster;
 
 /// Nothing here takes so long, unless it hangs.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-struct Cluster {
-    dirs: Vec<TempDir>,
-    addrs: Vec<SocketAddr>,
-    brokers: Vec<Option<BrokerHandle>>,
-}
-
-impl Cluster {
-    async fn start(brokers: usize) -> Self {
-        // Ports that were free a moment ago; all of them are held until the last one is known.
-        let held: Vec<_> =
-            (0..brokers).map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap()).collect();
-        let addrs = held.iter().map(|listener| listener.local_addr().unwrap()).collect();
-        drop(held);
-        let dirs = (0..brokers).map(|_| TempDir::new().unwrap()).collect();
-        let mut cluster = Self { dirs, addrs, brokers: Vec::new() };
-        for id in 0..brokers {
-            let broker = cluster.boot(id).await;
-            cluster.brokers.push(Some(broker));
-        }
-        for broker in cluster.brokers.iter().flatten() {
-            broker.ready().await.unwrap();
-        }
-        cluster
-    }
-
-    async fn boot(&self, id: usize) -> BrokerHandle {
-        let voters = self.addrs.iter().enumerate().map(|(id, addr)| format!("{id}@{addr}"));
-        let voters = voters.collect::<Vec<_>>().join(",");
-        let mut config = BrokerConfig::local(self.dirs[id].path())
-            .with("controller.quorum.voters", &voters)
-            .with("min.insync.replicas", "2")
-            .with("default.replication.factor", "3")
-            .with("offsets.topic.num.partitions", "3")
-            .with("group.initial.rebalance.delay.ms", "0")
-            .with("broker.session.timeout.ms", "2000")
-            .with("broker.heartbeat.interval.ms", "200")
-            .with("replica.lag.time.max.ms", "3000");
-        config.node_id = id as i32;
-        config.cluster_id = Some("three".to_owned());
-        config.listen = self.addrs[id];
-        Broker::start(config).await.unwrap()
-    }
-
-    fn client(&self) -> Client {
-        let servers = self.addrs.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
-        Client::new(ClientConfig::new(&servers))
-    }
-
-    async fn stop(&mut self, id: usize) {
-        self.brokers[id].take().unwrap().shutdown().await.unwrap();
-    }
-
-    async fn kill(&mut self, id: usize) {
-        self.brokers[id].take().unwrap().abort().await;
-    }
-
-    async fn come_back(&mut self, id: usize) {
-        let broker = self.boot(id).await;
-        broker.ready().await.unwrap();
-        self.brokers[id] = Some(broker);
-    }
-
-    async fn end(self) {
-        for broker in self.brokers.into_iter().flatten() {
-            broker.abort().await;
-        }
-    }
-}
-
-async fn create(client: &Client, topic: &str, partitions: i32) {
+pub(crate) async fn create(client: &Client, topic: &str, partitions: i32) {
     let topic = NewTopic::new(topic).with_partitions(partitions);
     for (_, created) in client.admin().create_topics(vec![topic]).await.unwrap() {
         created.unwrap();

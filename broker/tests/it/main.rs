@@ -2,6 +2,7 @@
 
 mod admin;
 mod cluster;
+mod cluster_protocol;
 mod data;
 mod errors;
 mod groups;
@@ -9,5 +10,6 @@ mod idempotence;
 mod long_poll;
 mod recovery;
 mod support;
+mod three;
 mod versions;
 mod wire;

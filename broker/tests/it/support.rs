@@ -56,7 +56,7 @@ impl TestBroker {
     }
 
     pub(crate) async fn connect(&self) -> Conn {
-        Conn { stream: TcpStream::connect(self.handle().addr()).await.unwrap(), next: 0 }
+        Conn::to(self.handle().addr()).await
     }
 
     /// Stops the broker and starts it again on the same folder.
@@ -90,6 +90,10 @@ pub(crate) struct Conn {
 }
 
 impl Conn {
+    pub(crate) async fn to(addr: std::net::SocketAddr) -> Self {
+        Self { stream: TcpStream::connect(addr).await.unwrap(), next: 0 }
+    }
+
     /// Sends a request and waits for its answer.
     pub(crate) async fn call<R: Request>(&mut self, request: &R, version: i16) -> R::Response {
         self.next += 1;
