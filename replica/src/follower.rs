@@ -113,7 +113,7 @@ impl Replica {
     /// [`TakeError`].
     pub fn take(&mut self, answer: &FromLeader, wall_ms: i64) -> Result<Changed, TakeError> {
         let position = &answer.position;
-        if !self.follows(position.leader_epoch) || self.log.end_offset() != position.offset {
+        if !self.is_current(position) {
             return Ok(Changed::default());
         }
         let mut taken = Ok(());
