@@ -113,7 +113,7 @@ impl Replica {
     /// [`TakeError`].
     pub fn take(&mut self, answer: &FromLeader, wall_ms: i64) -> Result<Changed, TakeError> {
         let position = &answer.position;
-        if !self.follows(position.leader_epoch) || self.log.end_offset() != position.offset {
+        if !self.is_current(position) {
             return Ok(Changed::default());
         }
         let mut taken = Ok(());
@@ -149,7 +149,8 @@ impl Replica {
         let header = batch.header();
         let got = header.base_offset;
         let holds_end = got < end && header.next_offset() > end;
-        if holds_end && self.log.size() == 0 {
+        let is_fresh = self.log.size() == 0 && self.log.recovery_point() <= got;
+        if holds_end && is_fresh {
             // The leader's log starts in the middle of a batch (DeleteRecords): this one begins with the whole batch, too.
             self.log.reset_to(got, wall_ms).map_err(AppendError::Disk)?;
             self.durable = self.log.end();

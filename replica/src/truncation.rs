@@ -1,12 +1,14 @@
 use storage::log::OpenError;
 
-use crate::{Divergence, Replica};
+use crate::{Divergence, FetchPosition, Replica};
 
 /// A cut that a follower has to make before it goes on: [`Replica::prepare`] it, write the checkpoint of recovery points, then
 /// [`Replica::truncate`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Truncation {
     leader_epoch: i32,
+    /// Where the log ended when it was decided.
+    end: i64,
     cut: Cut,
 }
 
@@ -28,10 +30,11 @@ impl std::fmt::Display for Truncation {
 }
 
 impl Replica {
-    /// The leader of `leader_epoch` says where this log departs from its own. One step: when this log does not know the
-    /// epoch either, the next fetch finds the next divergence (KIP-279). `None`: the follower follows another leader by now.
-    pub fn diverged(&self, leader_epoch: i32, told: Divergence) -> Option<Truncation> {
-        self.follows(leader_epoch).then(|| {
+    /// The leader's answer to a fetch at `position` says where this log departs from its own. One step: when this log does
+    /// not know the epoch either, the next fetch finds the next divergence (KIP-279). `None`: the log has moved on since, and
+    /// what is said of it is no longer true.
+    pub fn diverged(&self, position: &FetchPosition, told: Divergence) -> Option<Truncation> {
+        self.is_current(position).then(|| {
             let end = self.log.end_offset();
             let known = self.log.epochs().end_offset_for(told.epoch, end);
             let offset = match known {
@@ -42,21 +45,23 @@ impl Replica {
                 Some((_, own_end)) => own_end,
                 None => told.end_offset,
             };
-            Truncation { leader_epoch, cut: Cut::From(offset.clamp(0, end)) }
+            let leader_epoch = position.leader_epoch;
+            Truncation { leader_epoch, end, cut: Cut::From(offset.clamp(0, end)) }
         })
     }
 
-    /// The leader of `leader_epoch`, whose log begins at `leader_start`, has not what comes after this log.
-    pub fn out_of_range(&self, leader_epoch: i32, leader_start: i64) -> Option<Truncation> {
-        let valid = self.follows(leader_epoch) && leader_start >= 0;
-        valid.then_some(Truncation { leader_epoch, cut: Cut::Anew(leader_start) })
+    /// The leader, whose log begins at `leader_start`, has not what comes at `position`.
+    pub fn out_of_range(&self, position: &FetchPosition, leader_start: i64) -> Option<Truncation> {
+        let valid = self.is_current(position) && leader_start >= 0;
+        let (leader_epoch, end) = (position.leader_epoch, position.offset);
+        valid.then_some(Truncation { leader_epoch, end, cut: Cut::Anew(leader_start) })
     }
 
     /// Lowers the recovery point to what will be left. The caller makes it durable before it truncates.
     ///
     /// Returns whether the cut is still wanted.
     pub fn prepare(&mut self, truncation: &Truncation) -> bool {
-        if !self.follows(truncation.leader_epoch) {
+        if !self.wants(truncation) {
             return false;
         }
         self.log.prepare_truncation(match truncation.cut {
@@ -71,7 +76,7 @@ impl Replica {
     /// # Errors
     /// When a file cannot be cut: the log takes no writes any more.
     pub fn truncate(&mut self, truncation: &Truncation, wall_ms: i64) -> Result<bool, OpenError> {
-        if !self.follows(truncation.leader_epoch) {
+        if !self.wants(truncation) {
             return Ok(false);
         }
         match truncation.cut {
@@ -90,7 +95,19 @@ impl Replica {
         Ok(true)
     }
 
-    pub(crate) fn follows(&self, leader_epoch: i32) -> bool {
+    fn wants(&self, truncation: &Truncation) -> bool {
+        self.follows(truncation.leader_epoch) && self.log.end_offset() == truncation.end
+    }
+
+    fn follows(&self, leader_epoch: i32) -> bool {
         self.is_follower() && self.assignment.leader_epoch == leader_epoch
+    }
+
+    /// Whether a fetch at `position` asked for what this replica needs now. The same end under the same last epoch is the same
+    /// log; the same end alone is not: an answer that comes late must not cut off what has come since.
+    pub(crate) fn is_current(&self, position: &FetchPosition) -> bool {
+        self.follows(position.leader_epoch)
+            && self.log.end_offset() == position.offset
+            && self.log.epochs().latest().unwrap_or(-1) == position.last_fetched_epoch
     }
 }

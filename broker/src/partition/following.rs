@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use replica::{
-    Changed, Divergence, FromLeader, IsrOutcome, IsrProposal, NextFetch, TakeError, Truncation,
+    Changed, Divergence, FetchPosition, FromLeader, IsrOutcome, IsrProposal, NextFetch, TakeError,
+    Truncation,
 };
 use storage::log::AppendError;
 use storage::{DiskError, LogDir};
@@ -87,14 +88,22 @@ impl Partition {
         taken.map(|_| Taken { start_moved })
     }
 
-    /// The leader of `leader_epoch` has told where this log departs from its own.
-    pub(crate) fn diverged(&self, leader_epoch: i32, told: Divergence) -> Option<Truncation> {
-        self.inner.lock().replica.diverged(leader_epoch, told)
+    /// The leader's answer to a fetch at `position` says where this log departs from its own.
+    pub(crate) fn diverged(
+        &self,
+        position: &FetchPosition,
+        told: Divergence,
+    ) -> Option<Truncation> {
+        self.inner.lock().replica.diverged(position, told)
     }
 
-    /// The leader of `leader_epoch` has not what comes next here; its log begins at `leader_start`.
-    pub(crate) fn out_of_range(&self, leader_epoch: i32, leader_start: i64) -> Option<Truncation> {
-        self.inner.lock().replica.out_of_range(leader_epoch, leader_start)
+    /// The leader has not what comes at `position`; its log begins at `leader_start`.
+    pub(crate) fn out_of_range(
+        &self,
+        position: &FetchPosition,
+        leader_start: i64,
+    ) -> Option<Truncation> {
+        self.inner.lock().replica.out_of_range(position, leader_start)
     }
 
     /// Truncates the log, so that a crash at any moment finds a log and checkpoints that agree. Blocks.

@@ -82,11 +82,10 @@ impl Answer {
     /// Returns whether the log's start has moved.
     fn take(self, log_dir: &LogDir, now_ms: i64) -> Result<bool, AnswerError> {
         let Self { partition, position, data } = self;
-        let epoch = position.leader_epoch;
         match ErrorCode(data.error_code) {
             ErrorCode::NONE => {}
             code @ ErrorCode::OFFSET_OUT_OF_RANGE => {
-                let truncation = partition.out_of_range(epoch, data.log_start_offset);
+                let truncation = partition.out_of_range(&position, data.log_start_offset);
                 let truncation = truncation.ok_or(AnswerError::Leader(code))?;
                 partition.truncate(&truncation, log_dir, now_ms)?;
                 return Ok(true);
@@ -94,10 +93,9 @@ impl Answer {
             code => return Err(AnswerError::Leader(code)),
         }
         if data.diverging_epoch.end_offset >= 0 {
-            let (epoch_there, end_offset) =
-                (data.diverging_epoch.epoch, data.diverging_epoch.end_offset);
-            let told = Divergence { epoch: epoch_there, end_offset };
-            if let Some(truncation) = partition.diverged(epoch, told) {
+            let (epoch, end_offset) = (data.diverging_epoch.epoch, data.diverging_epoch.end_offset);
+            let told = Divergence { epoch, end_offset };
+            if let Some(truncation) = partition.diverged(&position, told) {
                 partition.truncate(&truncation, log_dir, now_ms)?;
             }
             return Ok(false);
@@ -116,7 +114,7 @@ impl Answer {
         match partition.take(&answer, now_ms) {
             Ok(taken) => Ok(taken.start_moved),
             Err(TakeError::BeforeStart { start }) => {
-                if let Some(truncation) = partition.out_of_range(epoch, start) {
+                if let Some(truncation) = partition.out_of_range(&position, start) {
                     partition.truncate(&truncation, log_dir, now_ms)?;
                 }
                 Ok(true)

@@ -197,11 +197,6 @@ impl World {
             self.answers.swap_remove(self.random.usize(0..self.answers.len()));
         let now_ms = self.now_ms;
         let Some(running) = &mut self.nodes[to].running else { return };
-        let epoch = position.leader_epoch;
-        // An executor takes an answer only to the request that it waits for.
-        if running.replica.log().end_offset() != position.offset {
-            return;
-        }
         let truncation = match body {
             Body::Records { high_watermark, start, records } => {
                 let answer =
@@ -215,18 +210,18 @@ impl World {
                     Ok(_) => return,
                     Err(TakeError::BeforeStart { start }) => {
                         self.resets += 1;
-                        running.replica.out_of_range(epoch, start)
+                        running.replica.out_of_range(&position, start)
                     }
                     Err(error) => panic!("node {to} at {position:?}: {error}"),
                 }
             }
             Body::Diverging(divergence) => {
                 self.truncations += 1;
-                running.replica.diverged(epoch, divergence)
+                running.replica.diverged(&position, divergence)
             }
             Body::OutOfRange { start } => {
                 self.resets += 1;
-                running.replica.out_of_range(epoch, start)
+                running.replica.out_of_range(&position, start)
             }
         };
         let Some(truncation) = truncation else { return };

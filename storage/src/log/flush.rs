@@ -91,7 +91,9 @@ impl Log {
         }
         self.folder_unsynced &= !plan.folder;
         let valid = self.truncations == plan.truncations;
-        if valid {
+        // An empty log has nothing that could be missing, and may yet begin at a smaller offset (`reset_to`).
+        let is_empty = self.segments.len() == 1 && self.active().len() == 0;
+        if valid && !is_empty {
             self.recovery_point = self.recovery_point.max(plan.end.offset);
         }
         valid

@@ -13,7 +13,9 @@ impl Log {
     /// in between must not find records missing that the checkpoint calls durable.
     pub fn prepare_truncation(&mut self, offset: i64) {
         self.truncations += 1;
-        self.recovery_point = self.recovery_point.min(offset).max(0);
+        // The cut is where a batch begins, which may be before `offset`, but not before its segment.
+        let left = self.bound(offset).segment_base.min(offset);
+        self.recovery_point = self.recovery_point.min(left).max(0);
     }
 
     /// Cuts the log so that it ends at `offset` (a follower that has diverged), or where the batch that holds `offset`
@@ -77,7 +79,10 @@ impl Log {
             self.epochs.truncate_from_end(self.end_offset);
             return Ok(());
         }
-        let mut offset = offset.max(self.start_offset);
+        let mut offset = offset;
+        if self.segments.first().is_some_and(|first| first.base_offset() > offset) {
+            return Ok(self.reset(offset, now_ms)?);
+        }
         self.truncations += 1;
         self.hot.clear();
         // Newest first: a crash in between leaves no gap.
@@ -96,7 +101,7 @@ impl Log {
                 .map_err(super::open::open_error)?
                 .flatten()
                 .map(|(position, header)| {
-                    offset = offset.min(header.base_offset).max(self.start_offset);
+                    offset = offset.min(header.base_offset);
                     position
                 })
         };
@@ -104,6 +109,8 @@ impl Log {
             self.cut(&active, position, offset)?;
         }
         self.end_offset = offset;
+        // As in Kafka: a start past the end would call records durable that are not there.
+        self.start_offset = self.start_offset.min(offset);
         self.recovery_point = self.recovery_point.min(offset);
         self.epochs.truncate_from_end(offset);
         self.producers = Producers::default();

@@ -324,11 +324,11 @@ fn a_flush_says_nothing_of_what_came_after_a_truncation() {
     let plan = log.plan_flush();
     plan.run().unwrap();
     log.prepare_truncation(5);
-    assert_eq!(log.recovery_point(), 5);
+    assert!(log.recovery_point() <= 5);
     assert!(!log.flushed(&plan));
     log.truncate_to(5, 0).unwrap();
     fill(&mut log, 5, 20);
-    assert_eq!(log.recovery_point(), 5);
+    assert!(log.recovery_point() <= 5);
     log.flush().unwrap();
     assert_eq!(log.recovery_point(), 20);
 }
