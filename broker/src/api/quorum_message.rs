@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use protocol::ErrorCode;
 use protocol::messages::{QuorumMessageRequest, QuorumMessageResponse};
 use quorum::raft::Request;
@@ -37,10 +36,9 @@ pub(crate) async fn handle(
     };
     let answered = broker.quorum.message(request.node_id, message);
     match tokio::time::timeout(TIMEOUT, answered).await {
-        Ok(Some(response)) => QuorumMessageResponse {
-            message: Bytes::from(response.to_bytes()),
-            ..Default::default()
-        },
+        Ok(Some(response)) => {
+            QuorumMessageResponse { message: response.to_bytes(), ..Default::default() }
+        }
         Ok(None) => failed(ErrorCode::BROKER_NOT_AVAILABLE),
         Err(_) => failed(ErrorCode::REQUEST_TIMED_OUT),
     }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use protocol::messages::QuorumMessageRequest;
 use protocol::{ErrorCode, Str};
 use quorum::raft::{Call, Request, Response};
@@ -43,7 +42,7 @@ impl Messenger {
         let message = QuorumMessageRequest {
             cluster_id: self.cluster_id.clone(),
             node_id: self.node_id,
-            message: Bytes::from(request.to_bytes()),
+            message: request.to_bytes(),
         };
         let peers = Arc::clone(&self.peers);
         self.runtime.spawn(async move {

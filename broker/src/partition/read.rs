@@ -309,11 +309,3 @@ fn join(slice: &LogSlice) -> Result<Bytes, ErrorCode> {
     }
     Ok(out.freeze())
 }
-
-#[cfg(test)]
-impl Partition {
-    /// Leader epoch of a record here, whoever leads.
-    pub(crate) fn read_epoch_of(&self, offset: i64) -> Option<i32> {
-        self.inner.lock().replica.log().epochs().epoch_of(offset)
-    }
-}

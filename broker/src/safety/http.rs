@@ -41,16 +41,16 @@ struct Named {
 }
 
 impl Named {
-    fn ids(&self) -> Result<Vec<i32>, Response> {
+    fn ids(&self) -> Result<Vec<i32>, Box<Response>> {
         let ids: Result<Vec<i32>, _> =
             self.brokers.split(',').map(|id| id.trim().parse::<i32>()).collect();
         match ids {
             Ok(ids) if ids.len() <= MAX_BROKERS && ids.iter().all(|id| *id >= 0) => Ok(ids),
-            _ => Err(message(
+            _ => Err(Box::new(message(
                 StatusCode::BAD_REQUEST,
                 format!("brokers={}: write node ids, separated by commas", self.brokers),
                 None,
-            )),
+            ))),
         }
     }
 }
@@ -80,8 +80,8 @@ fn done<T: Serialize>(answer: Result<T, ActionError>) -> Response {
 }
 
 /// The broker, once it serves.
-fn of(readiness: &Readiness) -> Result<Arc<Broker>, Response> {
-    readiness.broker().ok_or_else(|| not_active(None))
+fn of(readiness: &Readiness) -> Result<Arc<Broker>, Box<Response>> {
+    readiness.broker().ok_or_else(|| Box::new(not_active(None)))
 }
 
 /// Runs `$ask` with the broker and the ids of the query.
@@ -89,7 +89,7 @@ macro_rules! asked {
     ($readiness:ident, $query:ident, |$broker:ident, $ids:ident| $ask:expr) => {{
         let ($broker, $ids) = match (of(&$readiness), $query.ids()) {
             (Ok(broker), Ok(ids)) => (broker, ids),
-            (Err(refusal), _) | (_, Err(refusal)) => return refusal,
+            (Err(refusal), _) | (_, Err(refusal)) => return *refusal,
         };
         $ask
     }};
@@ -106,7 +106,7 @@ async fn replicas(State(readiness): Ready, Query(query): Query<Named>) -> Respon
 async fn quorum(State(readiness): Ready) -> Response {
     match of(&readiness) {
         Ok(broker) => told(questions::quorum(&broker).await),
-        Err(refusal) => refusal,
+        Err(refusal) => *refusal,
     }
 }
 
@@ -121,7 +121,7 @@ async fn evacuate(State(readiness): Ready, Query(query): Query<Named>) -> Respon
 async fn spread(State(readiness): Ready) -> Response {
     match of(&readiness) {
         Ok(broker) => done(actions::spread_out(&broker).await),
-        Err(refusal) => refusal,
+        Err(refusal) => *refusal,
     }
 }
 

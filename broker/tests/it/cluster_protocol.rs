@@ -94,9 +94,11 @@ async fn consumers_read_in_their_rack() {
     connect(&cluster, topic.leader).await.produce("t", 0, "v").await;
     let near = (topic.leader + 1) % 3;
     let in_rack = |rack: String| FetchRequest { rack_id: rack.into(), ..fetch_of(&topic, 0) };
-    for (rack, preferred) in
-        [(format!("rack-{near}"), near as i32), (format!("rack-{}", topic.leader), -1), ("x".into(), -1)]
-    {
+    for (rack, preferred) in [
+        (format!("rack-{near}"), near as i32),
+        (format!("rack-{}", topic.leader), -1),
+        ("x".into(), -1),
+    ] {
         let (_, data) = fetch(&cluster, topic.leader, &in_rack(rack.clone())).await;
         assert_eq!(data.preferred_read_replica, preferred, "{rack}");
         assert_eq!(data.records.is_empty(), preferred >= 0);

@@ -285,9 +285,8 @@ impl QuorumNode {
         }
         let appended = match controller.image().with(&records) {
             Err(e) => Err(e.to_string()),
-            Ok(image) => self.raft.append(records).map_err(|e| e.to_string()).map(|offset| {
+            Ok(image) => self.raft.append(records).map_err(|e| e.to_string()).inspect(|_offset| {
                 controller.advance(Arc::new(image));
-                offset
             }),
         };
         match appended {

@@ -60,19 +60,3 @@ fn the_model_sees_what_power_loss_takes_without_flushes() {
     });
     assert!(lost);
 }
-
-/// Shows one run, step by step: `REPLICA_MODEL_SEED=7 cargo test -p replica trace -- --ignored --nocapture`.
-#[test]
-#[ignore = "for looking at one run"]
-fn trace() {
-    let seed = std::env::var("REPLICA_MODEL_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(0);
-    let min_insync_replicas = 1 + (seed % 2) as usize;
-    let kills = std::env::var("REPLICA_MODEL_KILLS").is_ok();
-    let setup = Setup { flush_before_ack: !kills, power_loss: !kills, min_insync_replicas };
-    let mut world = World::new(seed, setup);
-    for step in 0..600 {
-        world.trace(step);
-        world.step().unwrap();
-    }
-    world.heal().unwrap();
-}

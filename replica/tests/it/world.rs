@@ -420,31 +420,6 @@ impl World {
         Ok(())
     }
 
-    pub(crate) fn trace(&self, step: usize) {
-        let mut out = format!(
-            "{step} truth L{} e{} p{} {:?}",
-            self.truth.leader, self.truth.leader_epoch, self.truth.partition_epoch, self.truth.isr
-        );
-        for node in &self.nodes {
-            let Some(running) = &node.running else {
-                out += " | dead";
-                continue;
-            };
-            let r = &running.replica;
-            let epochs: Vec<_> =
-                r.log().epochs().entries().iter().map(|e| (e.epoch, e.start_offset)).collect();
-            out += &format!(
-                " | {}{} {}..{} hw{} {epochs:?}",
-                if r.is_leader() { "L" } else { "f" },
-                r.assignment().leader_epoch,
-                r.log().start_offset(),
-                r.log().end_offset(),
-                r.high_watermark().offset
-            );
-        }
-        eprintln!("{out}");
-    }
-
     /// Everything works again: all nodes must come to hold the same.
     pub(crate) fn heal(&mut self) -> Result<(), String> {
         self.answers.clear();

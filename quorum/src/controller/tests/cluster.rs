@@ -217,7 +217,7 @@ fn isr_changes_are_fenced() {
         (IsrChange { isr: vec![(1, -1)], ..change.clone() }, ErrorCode::INVALID_REQUEST),
         (IsrChange { isr: vec![(0, -1), (0, -1)], ..change.clone() }, ErrorCode::INVALID_REQUEST),
         (IsrChange { isr: vec![(0, -1), (5, -1)], ..change.clone() }, ErrorCode::INVALID_REQUEST),
-        (IsrChange { isr: vec![(0, -1), (1, 0)], ..change.clone() }, ErrorCode::INELIGIBLE_REPLICA),
+        (IsrChange { isr: vec![(0, -1), (1, 0)], ..change }, ErrorCode::INELIGIBLE_REPLICA),
     ];
     for (change, code) in table {
         let answer = send(&mut world, epoch, change.clone()).unwrap().remove(0);
