@@ -97,7 +97,7 @@ impl Raft {
 
     /// Takes the answer to a fetch (or what came in its place).
     pub(super) fn on_fetch_answer(&mut self, from: i32, id: u64, epoch: i32, answer: Answer) {
-        if !self.fetcher.outstanding.is_some_and(|of| (of.to, of.id) == (from, id)) {
+        if self.fetcher.outstanding.is_none_or(|of| (of.to, of.id) != (from, id)) {
             return;
         }
         self.fetcher.outstanding = None;

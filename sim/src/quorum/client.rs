@@ -32,11 +32,14 @@ pub(super) fn has_note(image: &MetadataImage, number: u64) -> bool {
     image.configs(&notes()).is_some_and(|notes| notes.contains_key(&format!("{number:06}")))
 }
 
+type NoteAnswer = (u64, Result<u64, ProposeError>);
+type ChangeAnswer = (VoterChange, Result<(), ChangeVotersError>);
+
 /// What was answered and not yet looked at.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Answers {
-    pub(super) notes: Arc<Mutex<Vec<(u64, Result<u64, ProposeError>)>>>,
-    pub(super) changes: Arc<Mutex<Vec<(VoterChange, Result<(), ChangeVotersError>)>>>,
+    pub(super) notes: Arc<Mutex<Vec<NoteAnswer>>>,
+    pub(super) changes: Arc<Mutex<Vec<ChangeAnswer>>>,
 }
 
 impl Answers {

@@ -119,7 +119,9 @@ impl Fault {
             Self::split(world, victim, until);
         }
         let voters = world.machines.iter().take(world.plan.voters).map(|machine| machine.replica());
-        let mut others: Vec<Voter> = voters.filter(|voter| voter.id != victim as i32).collect();
+        let itself = world.random.u8(..4) == 0;
+        let mut others: Vec<Voter> =
+            voters.filter(|voter| itself || voter.id != victim as i32).collect();
         world.random.shuffle(&mut others);
         others.truncate(world.random.usize(1..=world.plan.voters - 1));
         world.say(|| format!("at once {victim} is to remove {others:?}"));

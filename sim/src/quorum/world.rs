@@ -316,9 +316,9 @@ impl World {
         let of = &mut self.machines[machine];
         of.node = None;
         if power {
-            of.disk.crash()
+            of.disk.crash();
         } else {
-            of.disk.kill()
+            of.disk.kill();
         }
         self.report.deaths += 1;
         let longest = if self.random.bool() { 40 } else { 2500 };
