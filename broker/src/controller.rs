@@ -69,6 +69,11 @@ impl ControllerHandle {
         Self { shared: Arc::new(Shared { state, image, on_change }) }
     }
 
+    /// The image that commands are decided on.
+    pub(crate) fn image(&self) -> Arc<MetadataImage> {
+        self.shared.image.load()
+    }
+
     /// Carries out a command; its answer may be given to the client, because its records are durable.
     pub(crate) async fn submit<C>(&self, command: C) -> Result<C::Answer, SubmitError>
     where

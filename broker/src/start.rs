@@ -10,8 +10,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use protocol::Str;
-use quorum::controller::{Controller, ControllerSettings, RegisterBroker};
+use quorum::controller::{
+    BrokerHeartbeat, Command, Controller, ControllerSettings, Entropy, RegisterBroker,
+};
 use quorum::identity::{Identity, IdentityError, METADATA_DIR};
+use quorum::image::BrokerImage;
 use quorum::log::LogError;
 use quorum::{MetadataImage, MetadataLog};
 use storage::{Disk, DiskError, Flusher, LogDir, LogDirError, OsDisk};
@@ -222,7 +225,7 @@ impl Parts {
         ));
 
         let (image, controller) = start_controller(&self.configs, log, image, &partitions);
-        register(&controller, self.config.node_id, &self.advertised)?;
+        register(&controller, &identity, &self.advertised)?;
         partitions.put_strays_aside(&image.load())?;
 
         let groups = GroupCoordinator::new(
@@ -260,6 +263,9 @@ fn start_controller(
         num_partitions: configs.static_long("num.partitions") as i32,
         default_replication_factor: configs.static_long("default.replication.factor") as i16,
         delete_topic_enable: configs.static_bool("delete.topic.enable"),
+        min_insync_replicas: configs.static_long("min.insync.replicas") as usize,
+        unclean_leader_election_enable: configs.static_bool("unclean.leader.election.enable"),
+        session_timeout_ms: configs.static_long("broker.session.timeout.ms") as u64,
     };
     let controller = Controller::new(image, settings, Arc::new(TableSchema));
     let hosted = Arc::clone(partitions);
@@ -267,25 +273,49 @@ fn start_controller(
     (Arc::clone(&cell), ControllerHandle::new(controller, log, cell, on_change))
 }
 
-/// Registers this broker. Its leaderships get a new epoch, and the partitions are opened as the new image says.
+/// Registers this broker and reports that it is up. Its leaderships get a new epoch, and the partitions are opened as the
+/// new image says.
 fn register(
     controller: &ControllerHandle,
-    node_id: i32,
+    identity: &Identity,
     advertised: &(Str, u16),
 ) -> Result<(), StartError> {
+    let broker_id = identity.node_id;
+    let registered = |broker: &Arc<BrokerImage>| broker.epoch;
     let command = RegisterBroker {
-        broker_id: node_id,
+        broker_id,
+        incarnation_id: SystemEntropy.uuid(),
+        directory_id: identity.directory_id,
+        // Nobody else could have led meanwhile, so whatever this log holds is what there is.
+        previous_broker_epoch: controller.image().broker(broker_id).map_or(-1, registered),
         host: advertised.0.to_string(),
         port: advertised.1,
         rack: None,
         features: Vec::new(),
+        now_ms: 0,
     };
-    match controller.submit_blocking(command) {
-        Ok(Ok(_epoch)) => Ok(()),
-        Ok(Err(refused)) => Err(StartError::Register(refused.to_string())),
-        Err(SubmitError::Log(error)) => Err(StartError::Metadata(error)),
-        Err(error) => Err(StartError::Register(error.to_string())),
-    }
+    let broker_epoch = submit(controller, command)?.map_err(refused)?;
+    let heartbeat = BrokerHeartbeat {
+        broker_id,
+        broker_epoch,
+        metadata_offset: controller.image().offset(),
+        want_fence: false,
+        want_shut_down: false,
+        now_ms: 0,
+    };
+    submit(controller, heartbeat)?.map_err(refused)?;
+    Ok(())
+}
+
+fn submit<C: Command>(controller: &ControllerHandle, command: C) -> Result<C::Answer, StartError> {
+    controller.submit_blocking(command).map_err(|error| match error {
+        SubmitError::Log(error) => StartError::Metadata(error),
+        error => StartError::Register(error.to_string()),
+    })
+}
+
+fn refused(error: impl std::fmt::Display) -> StartError {
+    StartError::Register(error.to_string())
 }
 
 /// What clients are told to connect to.

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use protocol::Uuid;
 use storage::disk::{Disk, DiskError};
 use thiserror::Error;
 
@@ -20,7 +21,7 @@ pub struct Identity {
     /// The node.
     pub node_id: i32,
     /// This folder.
-    pub directory_id: String,
+    pub directory_id: Uuid,
 }
 
 /// The folder is not this node's.
@@ -93,7 +94,7 @@ impl Identity {
         let identity = Identity {
             cluster_id: wanted_cluster.map_or_else(|| entropy.uuid().to_string(), str::to_owned),
             node_id,
-            directory_id: entropy.uuid().to_string(),
+            directory_id: entropy.uuid(),
         };
         disk.write_file_atomically(&path, identity.to_text().as_bytes())?;
         Ok(identity)
@@ -137,10 +138,13 @@ fn parse(path: &Path, text: &str) -> Result<Identity, IdentityError> {
         other => return Err(malformed(format!("version {other} is not known (1 is)"))),
     }
     let node_id = get("node.id")?;
+    let directory_id = get("directory.id")?;
     Ok(Identity {
         cluster_id: get("cluster.id")?.to_owned(),
         node_id: node_id.parse().map_err(|_| malformed(format!("node.id `{node_id}`")))?,
-        directory_id: get("directory.id")?.to_owned(),
+        directory_id: directory_id.parse().map_err(|_| {
+            malformed(format!("directory.id `{directory_id}` is not 22 characters of base64"))
+        })?,
     })
 }
 

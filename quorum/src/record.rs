@@ -52,6 +52,8 @@ pub enum MetadataRecord {
         /// Its node id.
         broker_id: i32,
     },
+    /// What changed in a broker's registration; fields that are `None` stay.
+    BrokerChange(BrokerChange),
     /// Producer ids below this one are given away.
     ProducerIds {
         /// The first id that is still free.
@@ -80,7 +82,7 @@ pub enum MetadataRecord {
 }
 
 /// The full state of a partition.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PartitionRecord {
     /// Its topic.
     #[serde(with = "uuid_text")]
@@ -97,10 +99,22 @@ pub struct PartitionRecord {
     pub leader_epoch: i32,
     /// Raised with every change of the partition.
     pub partition_epoch: i32,
+    /// Eligible leader replicas (KIP-966): outside the ISR, yet sure to hold everything that was committed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub elr: Vec<i32>,
+    /// The last ones that were eligible when an unclean stop took them out of `isr` and `elr`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub last_known_elr: Vec<i32>,
+    /// Replicas that a reassignment adds; a part of `replicas`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub adding_replicas: Vec<i32>,
+    /// Replicas that a reassignment takes away when it is complete; a part of `replicas`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub removing_replicas: Vec<i32>,
 }
 
 /// A change of a partition: raises the partition epoch by one, and the leader epoch when `leader` is given.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PartitionChange {
     /// Its topic.
     #[serde(with = "uuid_text")]
@@ -116,10 +130,29 @@ pub struct PartitionChange {
     /// New replicas.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replicas: Option<Vec<i32>>,
+    /// New eligible leader replicas.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub elr: Option<Vec<i32>>,
+    /// New last known eligible leader replicas.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_known_elr: Option<Vec<i32>>,
+    /// New replicas being added.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adding_replicas: Option<Vec<i32>>,
+    /// New replicas being taken away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub removing_replicas: Option<Vec<i32>>,
+}
+
+impl PartitionChange {
+    /// A change of a partition that changes nothing yet.
+    pub fn of(topic_id: Uuid, partition: i32) -> Self {
+        Self { topic_id, partition, ..Self::default() }
+    }
 }
 
 /// A broker's registration.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BrokerRecord {
     /// Node id, from 0.
     pub broker_id: i32,
@@ -135,6 +168,30 @@ pub struct BrokerRecord {
     /// Registered, but not to be given leaderships.
     #[serde(default)]
     pub fenced: bool,
+    /// This life of the broker's process; zero in registrations of the first versions.
+    #[serde(default, with = "uuid_text")]
+    pub incarnation_id: Uuid,
+    /// The broker's data folder; zero in registrations of the first versions.
+    #[serde(default, with = "uuid_text")]
+    pub directory_id: Uuid,
+    /// About to stop: gives its leaderships away and gets no new ones.
+    #[serde(default)]
+    pub in_controlled_shutdown: bool,
+}
+
+/// A change of a broker's registration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BrokerChange {
+    /// Node id.
+    pub broker_id: i32,
+    /// The registration that is meant.
+    pub broker_epoch: i64,
+    /// Whether it may be given leaderships.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fenced: Option<bool>,
+    /// Whether it is about to stop.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_controlled_shutdown: Option<bool>,
 }
 
 /// What a dynamic config belongs to (Kafka's resource types that have configs).
@@ -182,6 +239,7 @@ mod tests {
                     leader: 1,
                     leader_epoch: 0,
                     partition_epoch: 0,
+                    ..PartitionRecord::default()
                 }),
                 r#"{"type":"Partition","topic_id":"MDEyMzQ1Njc4OWFiY2RlZg","partition":0,"replicas":[1],"isr":[1],"leader":1,"leader_epoch":0,"partition_epoch":0}"#,
             ),

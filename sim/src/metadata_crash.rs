@@ -93,7 +93,7 @@ fn create_topic(number: u64, partitions: i32) -> Vec<MetadataRecord> {
             isr: vec![0],
             leader: 0,
             leader_epoch: 0,
-            partition_epoch: 0,
+            ..PartitionRecord::default()
         })
     }));
     records

@@ -44,7 +44,7 @@ pub type ConfigsAnswer = Vec<Result<(), ConfigError>>;
 impl Command for AlterConfigs {
     type Answer = ConfigsAnswer;
 
-    fn decide(self, controller: &Controller, _: &mut dyn Entropy) -> Decision<Self::Answer> {
+    fn decide(self, controller: &mut Controller, _: &mut dyn Entropy) -> Decision<Self::Answer> {
         let mut times: HashMap<&ConfigResource, usize> = HashMap::new();
         for change in &self.resources {
             *times.entry(&change.resource).or_default() += 1;

@@ -101,7 +101,7 @@ impl PartitionsError {
 impl Command for CreatePartitions {
     type Answer = Vec<Result<(), PartitionsError>>;
 
-    fn decide(self, controller: &Controller, _: &mut dyn Entropy) -> Decision<Self::Answer> {
+    fn decide(self, controller: &mut Controller, _: &mut dyn Entropy) -> Decision<Self::Answer> {
         let mut names: HashMap<&str, usize> = HashMap::new();
         for topic in &self.topics {
             *names.entry(&topic.topic).or_default() += 1;
@@ -154,5 +154,5 @@ fn add(
         }
     };
     let first = i32::try_from(have).unwrap_or(i32::MAX);
-    Ok(new_partitions(topic.id, first, assignment).collect())
+    Ok(new_partitions(image, topic.id, first, assignment).collect())
 }

@@ -123,7 +123,11 @@ impl NewTopic {
 impl Command for CreateTopics {
     type Answer = Vec<Result<CreatedTopic, CreateTopicError>>;
 
-    fn decide(self, controller: &Controller, entropy: &mut dyn Entropy) -> Decision<Self::Answer> {
+    fn decide(
+        self,
+        controller: &mut Controller,
+        entropy: &mut dyn Entropy,
+    ) -> Decision<Self::Answer> {
         let mut names: HashMap<&str, usize> = HashMap::new();
         for topic in &self.topics {
             *names.entry(&topic.name).or_default() += 1;
@@ -174,7 +178,7 @@ fn create(
         configs,
     };
     let mut records = vec![MetadataRecord::Topic { name: topic.name.clone(), topic_id }];
-    records.extend(new_partitions(topic_id, 0, assignment));
+    records.extend(new_partitions(image, topic_id, 0, assignment));
     records.extend(created.configs.iter().map(|(key, value)| MetadataRecord::Config {
         resource: ConfigResource::Topic(topic.name.clone()),
         key: key.clone(),
@@ -183,21 +187,24 @@ fn create(
     Ok((records, created))
 }
 
-/// The records of new partitions: led by the first replica, all replicas in sync (they are equally empty).
+/// The records of new partitions. All replicas that are there are in sync (they are equally empty), and the first of them
+/// leads; those that are not there join when they come.
 pub(super) fn new_partitions(
+    image: &MetadataImage,
     topic_id: Uuid,
     first: i32,
     assignment: Vec<Vec<i32>>,
 ) -> impl Iterator<Item = MetadataRecord> {
     (first..).zip(assignment).map(move |(partition, replicas)| {
+        let there = |id: &&i32| image.is_active(**id);
+        let isr: Vec<i32> = replicas.iter().filter(there).copied().collect();
         MetadataRecord::Partition(PartitionRecord {
             topic_id,
             partition,
-            isr: replicas.clone(),
-            leader: replicas.first().copied().unwrap_or(-1),
+            leader: isr.first().copied().unwrap_or(-1),
+            isr,
             replicas,
-            leader_epoch: 0,
-            partition_epoch: 0,
+            ..PartitionRecord::default()
         })
     })
 }

@@ -55,7 +55,7 @@ impl Command for DeleteTopics {
     /// Name and id of what was deleted.
     type Answer = Vec<Result<(String, Uuid), DeleteTopicError>>;
 
-    fn decide(self, controller: &Controller, _: &mut dyn Entropy) -> Decision<Self::Answer> {
+    fn decide(self, controller: &mut Controller, _: &mut dyn Entropy) -> Decision<Self::Answer> {
         let image = &controller.image;
         let found: Vec<_> = self
             .topics

@@ -4,14 +4,23 @@
 //! Commands that carry several topics or resources answer each of them by itself: one bad topic does not stop the others.
 
 mod alter_configs;
+mod alter_partition;
 mod brokers;
 mod create_partitions;
 mod create_topics;
 mod delete_topics;
+mod elect_leaders;
+mod fencing;
+mod heartbeat;
 mod names;
+mod partition_edit;
 mod placement;
 mod producer_ids;
+mod reassign;
+mod rules;
 mod schema;
+mod sessions;
+mod unregister_broker;
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -19,15 +28,23 @@ use std::sync::Arc;
 use protocol::Uuid;
 
 pub use alter_configs::{AlterConfigs, ConfigOp, ConfigsAnswer, ResourceChange};
+pub use alter_partition::{AlterPartition, IsrChange, IsrError, StaleBrokerEpoch};
 pub use brokers::{RegisterBroker, RegisterError};
 pub use create_partitions::{CreatePartitions, MorePartitions, PartitionsError};
 pub use create_topics::{CreateTopicError, CreateTopics, CreatedTopic, NewTopic};
 pub use delete_topics::{DeleteTopicError, DeleteTopics, TopicRef};
+pub use elect_leaders::{
+    BalanceLeaders, ElectError, ElectLeaders, Elections, MAX_ELECTIONS_PER_ROUND,
+};
+pub use heartbeat::{BrokerHeartbeat, FenceSilentBrokers, HeartbeatAnswer, HeartbeatError};
 pub use names::{NameError, check_topic_name};
 pub use placement::PlacementError;
 pub use producer_ids::{AllocateProducerIds, ProducerIdBlock, ProducerIdError};
+pub use reassign::{AlterReassignments, ReassignError, Reassignment};
 pub use schema::{ConfigError, ConfigSchema};
+pub use unregister_broker::{UnregisterBroker, UnregisterError};
 
+use self::sessions::Sessions;
 use crate::image::MetadataImage;
 use crate::record::MetadataRecord;
 
@@ -42,7 +59,11 @@ pub trait Command {
     type Answer;
 
     /// Decides on the controller's present image.
-    fn decide(self, controller: &Controller, entropy: &mut dyn Entropy) -> Decision<Self::Answer>;
+    fn decide(
+        self,
+        controller: &mut Controller,
+        entropy: &mut dyn Entropy,
+    ) -> Decision<Self::Answer>;
 }
 
 /// What a command changes, and what to answer.
@@ -52,6 +73,13 @@ pub struct Decision<A> {
     pub records: Vec<MetadataRecord>,
     /// To be sent only after the records are durable.
     pub answer: A,
+}
+
+impl<A> Decision<A> {
+    /// Nothing changes.
+    fn refusal(answer: A) -> Self {
+        Self { records: Vec::new(), answer }
+    }
 }
 
 /// Randomness, so that a simulation can give its own.
@@ -77,11 +105,24 @@ pub struct ControllerSettings {
     pub default_replication_factor: i16,
     /// `delete.topic.enable`.
     pub delete_topic_enable: bool,
+    /// `min.insync.replicas`: for topics that do not say.
+    pub min_insync_replicas: usize,
+    /// `unclean.leader.election.enable`: for topics that do not say.
+    pub unclean_leader_election_enable: bool,
+    /// `broker.session.timeout.ms`: a broker that is not heard of for so long is fenced.
+    pub session_timeout_ms: u64,
 }
 
 impl Default for ControllerSettings {
     fn default() -> Self {
-        Self { num_partitions: 1, default_replication_factor: 1, delete_topic_enable: true }
+        Self {
+            num_partitions: 1,
+            default_replication_factor: 1,
+            delete_topic_enable: true,
+            min_insync_replicas: 1,
+            unclean_leader_election_enable: false,
+            session_timeout_ms: 9_000,
+        }
     }
 }
 
@@ -91,6 +132,7 @@ pub struct Controller {
     image: Arc<MetadataImage>,
     settings: ControllerSettings,
     schema: Arc<dyn ConfigSchema>,
+    sessions: Sessions,
 }
 
 impl Controller {
@@ -100,7 +142,8 @@ impl Controller {
         settings: ControllerSettings,
         schema: Arc<dyn ConfigSchema>,
     ) -> Self {
-        Self { image, settings, schema }
+        let sessions = Sessions::new(settings.session_timeout_ms);
+        Self { image, settings, schema, sessions }
     }
 
     /// The image that decisions stand on.
@@ -108,8 +151,17 @@ impl Controller {
         &self.image
     }
 
-    /// Decides a command; nothing changes until [`Controller::advance`].
-    pub fn decide<C: Command>(&self, command: C, entropy: &mut dyn Entropy) -> Decision<C::Answer> {
+    /// A leadership of the quorum begins: what an earlier one knew of brokers' sessions is too old.
+    pub fn begin_term(&mut self) {
+        self.sessions.clear();
+    }
+
+    /// Decides a command; the image stays as it is until [`Controller::advance`].
+    pub fn decide<C: Command>(
+        &mut self,
+        command: C,
+        entropy: &mut dyn Entropy,
+    ) -> Decision<C::Answer> {
         command.decide(self, entropy)
     }
 

@@ -40,17 +40,26 @@ pub(super) fn place(
     if wanted == 0 {
         return Err(PlacementError::NotPositive);
     }
-    let brokers = interleaved_by_rack(image);
-    if wanted > brokers.len() {
+    let there = interleaved_by_rack(image, true);
+    let away = interleaved_by_rack(image, false);
+    let registered = there.len() + away.len();
+    if wanted > registered || there.is_empty() {
         return Err(PlacementError::TooFewBrokers {
             wanted: replication_factor,
-            brokers: brokers.len(),
+            brokers: registered,
         });
     }
     // Topics start at different brokers, so that many topics with one partition do not all land on the first.
     let start = image.topics().len();
     let replicas = |partition: usize| {
-        (0..wanted).map(|r| brokers[(start + partition + r) % brokers.len()]).collect()
+        let from = start + partition;
+        let round = |ids: &[i32], n: usize| -> Vec<i32> {
+            (0..n).map(|r| ids[(from + r) % ids.len()]).collect()
+        };
+        // Brokers that are away hold replicas only when there is no other way: they will be back.
+        let mut replicas = round(&there, wanted.min(there.len()));
+        replicas.extend(round(&away, wanted - replicas.len()));
+        replicas
     };
     Ok((first_partition..first_partition + count).map(replicas).collect())
 }
@@ -77,6 +86,11 @@ pub(super) fn check_assignment(
             "The manual partition assignment includes broker {missing}, but no such broker is registered."
         ));
     }
+    if !replicas.iter().any(|&id| image.is_active(id)) {
+        return refuse(format!(
+            "All brokers of the manual partition assignment are fenced or about to stop: {replicas:?}."
+        ));
+    }
     match replication_factor {
         Some(others) if others != replicas.len() => refuse(format!(
             "The manual partition assignment includes a partition with {} replica(s), but this is not consistent with previous partitions, which have {others} replica(s).",
@@ -86,9 +100,9 @@ pub(super) fn check_assignment(
     }
 }
 
-fn interleaved_by_rack(image: &MetadataImage) -> Vec<i32> {
+fn interleaved_by_rack(image: &MetadataImage, active: bool) -> Vec<i32> {
     let mut racks: BTreeMap<Option<Str>, VecDeque<i32>> = BTreeMap::new();
-    for broker in image.brokers().filter(|broker| !broker.fenced) {
+    for broker in image.brokers().filter(|broker| broker.is_active() == active) {
         racks.entry(broker.rack.clone()).or_default().push_back(broker.id);
     }
     let mut brokers = Vec::new();

@@ -27,7 +27,7 @@ pub struct ProducerIdError;
 impl Command for AllocateProducerIds {
     type Answer = Result<ProducerIdBlock, ProducerIdError>;
 
-    fn decide(self, controller: &Controller, _: &mut dyn Entropy) -> Decision<Self::Answer> {
+    fn decide(self, controller: &mut Controller, _: &mut dyn Entropy) -> Decision<Self::Answer> {
         let first = controller.image.next_producer_id();
         match first.checked_add(i64::from(BLOCK)) {
             None => Decision { records: Vec::new(), answer: Err(ProducerIdError) },

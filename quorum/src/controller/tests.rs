@@ -56,13 +56,14 @@ impl ConfigSchema for SmallSchema {
 struct World {
     controller: Controller,
     entropy: Count,
+    now_ms: u64,
 }
 
 impl World {
     fn new(brokers: i32) -> Self {
         let settings = ControllerSettings { num_partitions: 4, ..Default::default() };
         let controller = Controller::new(Arc::default(), settings, Arc::new(SmallSchema));
-        let mut world = Self { controller, entropy: Count(0) };
+        let mut world = Self { controller, entropy: Count(0), now_ms: 0 };
         for broker_id in 0..brokers {
             world.register(broker_id);
         }
@@ -70,12 +71,36 @@ impl World {
     }
 
     fn register(&mut self, broker_id: i32) -> i64 {
+        let incarnation = self.entropy.uuid();
         let command = RegisterBroker {
             broker_id,
+            incarnation_id: incarnation,
+            directory_id: Uuid([broker_id as u8 + 1; 16]),
+            previous_broker_epoch: self.epoch_of(broker_id),
+            now_ms: self.now_ms,
             host: "h".into(),
             port: 1,
             rack: Some(format!("rack-{}", broker_id % 2)),
             features: vec![("metadata.version".into(), 27)],
+        };
+        let epoch = self.run(command).unwrap();
+        self.heartbeat(broker_id, false);
+        epoch
+    }
+
+    fn epoch_of(&self, broker_id: i32) -> i64 {
+        self.controller.image().broker(broker_id).map_or(-1, |broker| broker.epoch)
+    }
+
+    /// A heartbeat of a broker that has read all metadata.
+    fn heartbeat(&mut self, broker_id: i32, want_shut_down: bool) -> HeartbeatAnswer {
+        let command = BrokerHeartbeat {
+            broker_id,
+            broker_epoch: self.epoch_of(broker_id),
+            metadata_offset: self.controller.image().offset(),
+            want_fence: false,
+            want_shut_down,
+            now_ms: self.now_ms,
         };
         self.run(command).unwrap()
     }
@@ -346,3 +371,5 @@ fn producer_id_blocks_never_overlap() {
     world.controller.advance(Arc::new(image));
     assert_eq!(world.run(AllocateProducerIds), Err(ProducerIdError));
 }
+
+mod cluster;

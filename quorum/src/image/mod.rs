@@ -10,7 +10,7 @@ use thiserror::Error;
 
 pub use topics::{PartitionImage, TopicImage, TopicsImage};
 
-use crate::record::{BrokerRecord, ConfigResource, MetadataRecord, PartitionRecord};
+use crate::record::{BrokerChange, BrokerRecord, ConfigResource, MetadataRecord, PartitionRecord};
 
 /// Dynamic configs of one resource: Kafka's key → value.
 pub type ConfigMap = BTreeMap<String, String>;
@@ -43,6 +43,12 @@ pub struct BrokerImage {
     pub rack: Option<Str>,
     /// Not to be given leaderships.
     pub fenced: bool,
+    /// This life of the broker's process.
+    pub incarnation_id: Uuid,
+    /// The broker's data folder.
+    pub directory_id: Uuid,
+    /// About to stop.
+    pub in_controlled_shutdown: bool,
 }
 
 /// A record that contradicts the image: the log is damaged or written by another version.
@@ -70,6 +76,9 @@ pub enum ApplyError {
     /// The record speaks of a partition that does not exist.
     #[error("topic {0} has no partition {1}")]
     UnknownPartition(Uuid, i32),
+    /// The record speaks of a registration that does not exist.
+    #[error("broker {0} is not registered with epoch {1}")]
+    UnknownBroker(i32, i64),
 }
 
 impl MetadataImage {
@@ -106,6 +115,11 @@ impl MetadataImage {
     /// A registered broker.
     pub fn broker(&self, id: i32) -> Option<&Arc<BrokerImage>> {
         self.brokers.get(&id)
+    }
+
+    /// Whether a broker is registered and may be given leaderships.
+    pub fn is_active(&self, broker: i32) -> bool {
+        self.broker(broker).is_some_and(|broker| broker.is_active())
     }
 
     /// Dynamic configs of a resource; `None` when it has none.
@@ -188,6 +202,7 @@ impl MetadataImage {
             MetadataRecord::UnregisterBroker { broker_id } => {
                 Arc::make_mut(&mut self.brokers).remove(broker_id);
             }
+            MetadataRecord::BrokerChange(change) => self.change_broker(change)?,
             MetadataRecord::ProducerIds { next_producer_id } => {
                 self.next_producer_id = self.next_producer_id.max(*next_producer_id);
             }
@@ -202,6 +217,17 @@ impl MetadataImage {
             MetadataRecord::LeaderChange { .. } | MetadataRecord::Voters { .. } => {}
         }
         self.offset += 1;
+        Ok(())
+    }
+
+    fn change_broker(&mut self, change: &BrokerChange) -> Result<(), ApplyError> {
+        let unknown = ApplyError::UnknownBroker(change.broker_id, change.broker_epoch);
+        let brokers = Arc::make_mut(&mut self.brokers);
+        let broker = brokers.get_mut(&change.broker_id).map(Arc::make_mut);
+        let broker = broker.filter(|b| b.epoch == change.broker_epoch).ok_or(unknown)?;
+        broker.fenced = change.fenced.unwrap_or(broker.fenced);
+        broker.in_controlled_shutdown =
+            change.in_controlled_shutdown.unwrap_or(broker.in_controlled_shutdown);
         Ok(())
     }
 
@@ -254,6 +280,9 @@ impl BrokerImage {
             port: record.port,
             rack: record.rack.as_deref().map(Str::copy),
             fenced: record.fenced,
+            incarnation_id: record.incarnation_id,
+            directory_id: record.directory_id,
+            in_controlled_shutdown: record.in_controlled_shutdown,
         }
     }
 
@@ -265,7 +294,15 @@ impl BrokerImage {
             port: self.port,
             rack: self.rack.as_ref().map(Str::to_string),
             fenced: self.fenced,
+            incarnation_id: self.incarnation_id,
+            directory_id: self.directory_id,
+            in_controlled_shutdown: self.in_controlled_shutdown,
         }
+    }
+
+    /// Whether it may be given leaderships and be in an ISR.
+    pub fn is_active(&self) -> bool {
+        !self.fenced && !self.in_controlled_shutdown
     }
 }
 
@@ -277,6 +314,10 @@ impl PartitionImage {
             leader: record.leader,
             leader_epoch: record.leader_epoch,
             partition_epoch: record.partition_epoch,
+            elr: record.elr.as_slice().into(),
+            last_known_elr: record.last_known_elr.as_slice().into(),
+            adding_replicas: record.adding_replicas.as_slice().into(),
+            removing_replicas: record.removing_replicas.as_slice().into(),
         }
     }
 }

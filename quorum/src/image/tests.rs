@@ -13,7 +13,7 @@ fn partition(topic: u8, partition: i32) -> MetadataRecord {
         isr: vec![0, 1],
         leader: 0,
         leader_epoch: 0,
-        partition_epoch: 0,
+        ..PartitionRecord::default()
     })
 }
 
@@ -30,7 +30,7 @@ fn sample() -> MetadataImage {
             host: "h".into(),
             port: 9092,
             rack: Some("r".into()),
-            fenced: false,
+            ..BrokerRecord::default()
         }),
         MetadataRecord::Topic { name: "a".into(), topic_id: id(1) },
         partition(1, 0),
@@ -84,6 +84,7 @@ fn a_change_of_leader_raises_both_epochs_and_one_of_isr_only_the_partitions() {
             isr,
             leader,
             replicas: None,
+            ..PartitionChange::default()
         })
     };
     let image = sample().with(&[change(Some(vec![1]), None), change(None, Some(1))]).unwrap();

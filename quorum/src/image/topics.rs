@@ -20,7 +20,7 @@ pub struct TopicImage {
 }
 
 /// A partition's state.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PartitionImage {
     /// Node ids, the preferred leader first.
     pub replicas: Arc<[i32]>,
@@ -32,6 +32,62 @@ pub struct PartitionImage {
     pub leader_epoch: i32,
     /// Raised with every change.
     pub partition_epoch: i32,
+    /// Eligible leader replicas (KIP-966): outside the ISR, yet sure to hold everything that was committed.
+    pub elr: Arc<[i32]>,
+    /// The last ones that were eligible when an unclean stop took them out of `isr` and `elr`.
+    pub last_known_elr: Arc<[i32]>,
+    /// Replicas that a reassignment adds.
+    pub adding_replicas: Arc<[i32]>,
+    /// Replicas that a reassignment takes away.
+    pub removing_replicas: Arc<[i32]>,
+}
+
+impl PartitionImage {
+    /// Whether a reassignment is under way.
+    pub fn is_reassigning(&self) -> bool {
+        !self.adding_replicas.is_empty() || !self.removing_replicas.is_empty()
+    }
+
+    /// The replicas after the reassignment that is under way, or the present ones.
+    pub fn target_replicas(&self) -> Vec<i32> {
+        let stays = |id: &&i32| !self.removing_replicas.contains(id);
+        self.replicas.iter().filter(stays).copied().collect()
+    }
+
+    fn change(&mut self, change: &PartitionChange) {
+        self.partition_epoch += 1;
+        if let Some(leader) = change.leader {
+            self.leader = leader;
+            self.leader_epoch += 1;
+        }
+        let set = |field: &mut Arc<[i32]>, new: &Option<Vec<i32>>| {
+            if let Some(new) = new {
+                *field = new.as_slice().into();
+            }
+        };
+        set(&mut self.isr, &change.isr);
+        set(&mut self.replicas, &change.replicas);
+        set(&mut self.elr, &change.elr);
+        set(&mut self.last_known_elr, &change.last_known_elr);
+        set(&mut self.adding_replicas, &change.adding_replicas);
+        set(&mut self.removing_replicas, &change.removing_replicas);
+    }
+
+    fn to_record(&self, topic_id: Uuid, partition: i32) -> PartitionRecord {
+        PartitionRecord {
+            topic_id,
+            partition,
+            replicas: self.replicas.to_vec(),
+            isr: self.isr.to_vec(),
+            leader: self.leader,
+            leader_epoch: self.leader_epoch,
+            partition_epoch: self.partition_epoch,
+            elr: self.elr.to_vec(),
+            last_known_elr: self.last_known_elr.to_vec(),
+            adding_replicas: self.adding_replicas.to_vec(),
+            removing_replicas: self.removing_replicas.to_vec(),
+        }
+    }
 }
 
 /// All topics, by name and by id.
@@ -55,16 +111,8 @@ impl TopicImage {
 
     pub(super) fn to_records(&self, records: &mut Vec<MetadataRecord>) {
         records.push(MetadataRecord::Topic { name: self.name.to_string(), topic_id: self.id });
-        records.extend(self.iter().map(|(partition, p)| {
-            MetadataRecord::Partition(PartitionRecord {
-                topic_id: self.id,
-                partition,
-                replicas: p.replicas.to_vec(),
-                isr: p.isr.to_vec(),
-                leader: p.leader,
-                leader_epoch: p.leader_epoch,
-                partition_epoch: p.partition_epoch,
-            })
+        records.extend(self.iter().map(|(partition, state)| {
+            MetadataRecord::Partition(state.to_record(self.id, partition))
         }));
         records.extend(self.configs.iter().map(|(key, value)| MetadataRecord::Config {
             resource: ConfigResource::Topic(self.name.to_string()),
@@ -137,17 +185,7 @@ impl TopicsImage {
         let topic = self.edit(&change.topic_id)?;
         let index = usize::try_from(change.partition).unwrap_or(usize::MAX);
         let partition = topic.partitions.get_mut(index).ok_or(unknown)?;
-        partition.partition_epoch += 1;
-        if let Some(leader) = change.leader {
-            partition.leader = leader;
-            partition.leader_epoch += 1;
-        }
-        if let Some(isr) = &change.isr {
-            partition.isr = isr.as_slice().into();
-        }
-        if let Some(replicas) = &change.replicas {
-            partition.replicas = replicas.as_slice().into();
-        }
+        partition.change(change);
         Ok(())
     }
 

@@ -20,7 +20,7 @@ fn topic(n: u8) -> Vec<MetadataRecord> {
             isr: vec![0],
             leader: 0,
             leader_epoch: 0,
-            partition_epoch: 0,
+            ..PartitionRecord::default()
         }),
         MetadataRecord::Config {
             resource: ConfigResource::Topic(name),

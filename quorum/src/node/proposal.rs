@@ -43,7 +43,7 @@ impl Proposal {
         Proposal(Box::new(Typed { command, on_done }))
     }
 
-    pub(super) fn decide(self, controller: &Controller, entropy: &mut dyn Entropy) -> Decided {
+    pub(super) fn decide(self, controller: &mut Controller, entropy: &mut dyn Entropy) -> Decided {
         self.0.decide(controller, entropy)
     }
 
@@ -59,7 +59,7 @@ impl fmt::Debug for Proposal {
 }
 
 trait Proposed: Send {
-    fn decide(self: Box<Self>, controller: &Controller, entropy: &mut dyn Entropy) -> Decided;
+    fn decide(self: Box<Self>, controller: &mut Controller, entropy: &mut dyn Entropy) -> Decided;
     /// For a proposal that is not decided at all.
     fn waiter(self: Box<Self>) -> Waiter;
 }
@@ -75,7 +75,7 @@ where
     C::Answer: Send + 'static,
     F: FnOnce(Result<C::Answer, ProposeError>) + Send + 'static,
 {
-    fn decide(self: Box<Self>, controller: &Controller, entropy: &mut dyn Entropy) -> Decided {
+    fn decide(self: Box<Self>, controller: &mut Controller, entropy: &mut dyn Entropy) -> Decided {
         let decision = controller.decide(self.command, entropy);
         let (answer, on_done) = (decision.answer, self.on_done);
         (decision.records, Waiter::new(move |result| on_done(result.map(|()| answer))))

@@ -16,7 +16,7 @@ pub(super) struct Note(pub(super) u64);
 impl Command for Note {
     type Answer = u64;
 
-    fn decide(self, _: &Controller, _: &mut dyn Entropy) -> Decision<u64> {
+    fn decide(self, _: &mut Controller, _: &mut dyn Entropy) -> Decision<u64> {
         let key = format!("{:06}", self.0);
         let record = MetadataRecord::Config { resource: notes(), key, value: Some("x".into()) };
         Decision { records: vec![record], answer: self.0 }
