@@ -167,8 +167,7 @@ impl Broker {
         );
         tasks.spawn(accepting);
         let leaving = CancellationToken::new();
-        // Not one of `tasks`: it gives leaderships away while those still serve.
-        tokio::spawn(Lifecycle::run(Arc::clone(&broker), leaving.clone()));
+        tasks.spawn(Lifecycle::run(Arc::clone(&broker), leaving.clone(), shutdown.clone()));
         replication(&broker).start(&tasks, &shutdown);
         tasks.spawn(duties::run(Arc::clone(&broker), shutdown.clone()));
         tasks.spawn(serve_when_ready(Arc::clone(&broker), readiness, shutdown.clone()));

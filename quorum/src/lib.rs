@@ -8,7 +8,9 @@
 //! | [`safety`] | which brokers may stop now, and what says no |
 //! | [`balance`] | which partitions should move where: off brokers that go, on to brokers that came |
 //! | [`features`] | which features and levels this version supports |
-//! | [`log`] | [`MetadataLog`]: keeps the records durably on a [`storage::disk::Disk`], replays and compacts them |
+//! | [`log`] | [`MetadataLog`]: keeps the records durably on a [`storage::disk::Disk`], replays, cuts and compacts them |
+//! | [`raft`] | [`raft::Raft`]: who leads, and what of the log is committed; without I/O |
+//! | [`node`] | [`QuorumNode`]: joins them all; what the broker and the simulation run |
 //! | [`identity`] | cluster id and node id of a data folder, so that a node never joins the wrong cluster |
 //!
 //! # What it must not know
@@ -16,12 +18,13 @@
 //!
 //! # Invariants
 //! - The image is a function of the records alone: replaying the log gives the same image, on every node.
-//! - The records of one command are one frame of the log: after a crash all of them are there, or none.
-//! - Nothing is answered before its records are durable (the executor's part: `append`, then publish, then answer).
+//! - The records of one command are one frame of the log: after a crash all of them are there, or none; a follower has all
+//!   of them, or none.
+//! - Nothing is answered before its records are committed, and the image with them is published ([`node`]).
+//! - An epoch has one leader at most, a leader has everything that is committed, and nothing that is committed is ever cut
+//!   off ([`raft`] says why).
+//! - An offset counts records since the cluster began, the quorum's own among them.
 //! - A deleted topic's id is never given again; producer id blocks are never given twice.
-//!
-//! Raft comes under this crate: it will carry the frames of [`log`] between controllers; records, image and controller
-//! stay as they are.
 
 pub mod balance;
 pub mod controller;
@@ -38,4 +41,5 @@ mod uuid_text;
 pub use controller::{Command, Controller, Decision};
 pub use image::MetadataImage;
 pub use log::MetadataLog;
+pub use node::QuorumNode;
 pub use record::MetadataRecord;

@@ -5,11 +5,12 @@
 //! | [`disk`] | [`SimDisk`]: loses what was not synced, tears writes, runs full |
 //! | [`log_crash`] | a partition's log through crashes: nothing durable is lost, nothing false is read |
 //! | [`metadata_crash`] | the metadata log through crashes: every answered command is there, none is half there |
+//! | [`quorum`](mod@quorum) | a whole metadata quorum: network, clocks, disks, changes of the voters |
 //!
 //! The scenarios run the product's own code (`storage`, `quorum`) and know no time but their own steps: the same seed
-//! gives the same run. Clock and network join when brokers replicate.
+//! gives the same run.
 //!
-//! A scenario that cannot fail proves nothing, so each can be told to break a rule ([`Planted`]); tests check that the
+//! A scenario that cannot fail proves nothing, so each can be told to break a rule ([`Planted`], [`quorum::Bug`](mod@quorum)); tests check that the
 //! broken rule is found.
 
 pub mod disk;

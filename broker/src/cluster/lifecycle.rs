@@ -90,13 +90,24 @@ impl Lifecycle {
         state.wait_for(|state| *state != State::Starting).await.ok();
     }
 
-    /// Runs until `stop`, then gives leaderships away.
-    pub(crate) async fn run(broker: Arc<Broker>, stop: CancellationToken) {
+    /// Runs until `stop`, then gives leaderships away; ends without that on `shutdown`.
+    pub(crate) async fn run(
+        broker: Arc<Broker>,
+        stop: CancellationToken,
+        shutdown: CancellationToken,
+    ) {
+        let life = Self::live(&broker, &stop);
+        if shutdown.run_until_cancelled(life).await.is_some() {
+            broker.lifecycle.state.send_replace(State::MayStop);
+        }
+    }
+
+    async fn live(broker: &Arc<Broker>, stop: &CancellationToken) {
         let lived = async {
             loop {
-                broker.lifecycle.register(&broker).await;
-                broker.lifecycle.catch_up(&broker).await;
-                broker.lifecycle.beat(&broker).await;
+                broker.lifecycle.register(broker).await;
+                broker.lifecycle.catch_up(broker).await;
+                broker.lifecycle.beat(broker).await;
                 tracing::warn!(
                     "the controller does not know this broker any more; registering again"
                 );
@@ -106,8 +117,7 @@ impl Lifecycle {
             () = lived => {}
             () = stop.cancelled() => {}
         }
-        broker.lifecycle.leave(&broker).await;
-        broker.lifecycle.state.send_replace(State::MayStop);
+        broker.lifecycle.leave(broker).await;
     }
 
     /// Waits until this broker's leaderships are given away, or cannot be.

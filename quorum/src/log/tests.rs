@@ -197,3 +197,106 @@ fn after_a_failed_sync_nothing_is_appended_any_more() {
     assert!(matches!(log.append(&[&topic(3)]), Err(LogError::Poisoned(_))));
     assert_eq!(log.next_offset(), 3);
 }
+
+fn replica(dir: &TempDir, compact_from: u64) -> Opened {
+    MetadataLog::open_replica(Arc::new(OsDisk), dir.path(), compact_from).unwrap()
+}
+
+/// Frames of three records, with these epochs.
+fn frames(epochs: &[i32]) -> Vec<Frame> {
+    let frame = |(n, epoch): (usize, &i32)| Frame::new(3 * n as u64, *epoch, topic(n as u8 + 1));
+    epochs.iter().enumerate().map(|of| frame(of).unwrap()).collect()
+}
+
+fn with_frames(dir: &TempDir, epochs: &[i32]) -> MetadataLog {
+    let mut log = replica(dir, u64::MAX).log;
+    for frame in frames(epochs) {
+        log.push(frame).unwrap();
+    }
+    assert!(log.flush().unwrap() && !log.flush().unwrap());
+    log
+}
+
+#[test]
+fn frames_are_read_from_memory_and_from_disk() {
+    let dir = TempDir::new().unwrap();
+    let all = frames(&[1, 1, 2]);
+    let mut log = with_frames(&dir, &[1, 1, 2]);
+    assert_eq!((log.last_epoch(), log.next_offset()), (2, 9));
+    for _ in 0..2 {
+        assert_eq!(log.frames(0, usize::MAX).unwrap(), all);
+        assert_eq!(log.frames(3, 1).unwrap(), all[1..2], "one at least");
+        assert_eq!(log.frames(0, 500).unwrap(), all[..1]);
+        assert!(log.frames(4, 1).unwrap().is_empty(), "no frame begins there");
+        assert!(log.frames(9, 1).unwrap().is_empty());
+        log.recent = Recent::default();
+    }
+    let opened = replica(&dir, u64::MAX);
+    assert_eq!((opened.tail, opened.image.offset()), (all, 0));
+}
+
+#[test]
+fn a_log_is_cut_at_a_frame_and_goes_on_from_there() {
+    let dir = TempDir::new().unwrap();
+    let mut log = with_frames(&dir, &[1, 2, 3]);
+    assert!(matches!(log.truncate(4), Err(LogError::Truncate { .. })), "within a frame");
+    log.truncate(3).unwrap();
+    assert_eq!((log.next_offset(), log.last_epoch()), (3, 1));
+    let old = Frame::new(3, 0, topic(9)).unwrap();
+    assert!(matches!(log.push(old), Err(LogError::OutOfOrder { .. })), "epochs do not fall");
+    log.push(Frame::new(3, 4, topic(9)).unwrap()).unwrap();
+    log.flush().unwrap();
+    let epochs: Vec<i32> = replica(&dir, u64::MAX).tail.iter().map(Frame::epoch).collect();
+    assert_eq!(epochs, [1, 4]);
+}
+
+#[test]
+fn a_snapshot_keeps_frames_for_followers_and_cannot_be_cut() {
+    let dir = TempDir::new().unwrap();
+    with_frames(&dir, &[1, 1, 2, 3]);
+    let Opened { mut log, mut image, .. } = replica(&dir, 1);
+    for frame in &frames(&[1, 1, 2]) {
+        log.apply(&mut image, frame).unwrap();
+    }
+    let set =
+        crate::raft::VoterSet::new([crate::raft::Voter { id: 4, directory_id: Uuid([4; 16]) }]);
+    assert!(log.compact_committed(&image, Some(&set), 400).unwrap());
+    assert_eq!((log.snapshot(), log.start_offset()), (SnapshotId { offset: 9, epoch: 2 }, 6));
+    assert!(matches!(log.truncate(6), Err(LogError::Truncate { .. })));
+    let opened = replica(&dir, u64::MAX);
+    assert_eq!((opened.image.clone(), opened.voters), (image, Some(set)));
+    assert_eq!(opened.tail, frames(&[1, 1, 2, 3])[3..]);
+    assert_eq!(opened.log.frames(6, 1).unwrap().len(), 1, "before the snapshot, but still there");
+}
+
+/// Whatever a crash leaves of the log before: what the leader's snapshot replaces does not come back.
+#[test]
+fn an_installed_snapshot_replaces_another_history() {
+    let leader = TempDir::new().unwrap();
+    with_frames(&leader, &[1, 2, 2]);
+    let Opened { mut log, mut image, .. } = replica(&leader, 1);
+    for frame in &frames(&[1, 2, 2]) {
+        log.apply(&mut image, frame).unwrap();
+    }
+    log.compact_committed(&image, None, 0).unwrap();
+    let id = log.snapshot();
+    let (bytes, len) = log.read_snapshot(id, 0, usize::MAX).unwrap().unwrap();
+    assert_eq!(bytes.len() as u64, len);
+    let (part, _) = log.read_snapshot(id, 10, 5).unwrap().unwrap();
+    assert_eq!(part, bytes[10..15]);
+    assert!(log.read_snapshot(SnapshotId { offset: 3, epoch: 1 }, 0, 1).unwrap().is_none());
+
+    let dir = TempDir::new().unwrap();
+    let mut log = with_frames(&dir, &[1, 1, 1, 1]);
+    let old = fs::read(dir.path().join(log_name(0))).unwrap();
+    let damaged = &bytes[..bytes.len() - 1];
+    assert!(matches!(log.install(id, damaged), Err(LogError::Corrupt { .. })));
+    assert_eq!(log.next_offset(), 12, "nothing has changed");
+    assert_eq!(log.install(id, &bytes).unwrap().0, image);
+    assert_eq!((log.next_offset(), log.last_epoch()), (9, 2));
+
+    fs::write(dir.path().join(log_name(0)), old).unwrap();
+    fs::remove_file(dir.path().join(log_name(9))).unwrap();
+    let opened = replica(&dir, u64::MAX);
+    assert_eq!((opened.image, opened.tail.len(), opened.log.next_offset()), (image, 0, 9));
+}

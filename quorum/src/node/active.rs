@@ -8,6 +8,8 @@ use crate::controller::Controller;
 
 /// The most proposals that wait for a new leader's first commit; more are refused.
 const MAX_EARLY: usize = 1000;
+/// The most proposals that wait to be committed. A leader that has lost its followers notices in seconds.
+const MAX_WAITING: usize = 100_000;
 
 /// The leader's part of a node.
 #[derive(Debug, Default)]
@@ -33,6 +35,11 @@ impl Active {
 
     pub(super) fn take_early(&mut self) -> Vec<Proposal> {
         std::mem::take(&mut self.early)
+    }
+
+    /// Whether nobody more may wait.
+    pub(super) fn is_full(&self) -> bool {
+        self.waiting.len() >= MAX_WAITING
     }
 
     pub(super) fn wait(&mut self, offset: u64, waiter: Waiter) {

@@ -225,13 +225,19 @@ impl QuorumNode {
         inputs: Vec<Input>,
         entropy: &mut dyn Entropy,
     ) -> Result<Vec<Output>, NodeError> {
-        // Due or not, looking is cheap; and a caller that only feeds messages cannot forget it.
-        self.raft.tick(now_ms);
-        self.do_effects(now_ms, entropy)?;
+        if self.raft.leader().is_none() {
+            // Who votes alone leads before it is asked for anything.
+            self.raft.tick(now_ms);
+            self.do_effects(now_ms, entropy)?;
+        }
         for input in inputs {
             self.feed(now_ms, input, entropy);
             self.do_effects(now_ms, entropy)?;
         }
+        // Timeouts only now: what came while the disk was slow has come in time. Due or not, looking is cheap; and a caller
+        // that only feeds messages cannot forget it.
+        self.raft.tick(now_ms);
+        self.do_effects(now_ms, entropy)?;
         // What is persisted may be committed, and what is committed may lead to more frames (a voter's directory id).
         while self.make_durable()? || !self.raft.is_durable() {
             self.raft.persisted(now_ms);
@@ -262,6 +268,10 @@ impl QuorumNode {
 
     /// Decides a command on the newest image, and appends its records.
     fn propose(&mut self, proposal: Proposal, entropy: &mut dyn Entropy) {
+        if self.active.is_full() {
+            let error = "too many changes wait to be committed".to_owned();
+            return self.done.push(proposal.refuse(ProposeError::Log(error)));
+        }
         let leader = self.raft.leader();
         let leads = leader == Some(self.raft.me().id);
         let Some(controller) = self.active.controller.as_mut().filter(|_| self.raft.is_active())
@@ -285,9 +295,13 @@ impl QuorumNode {
         }
         let appended = match controller.image().with(&records) {
             Err(e) => Err(e.to_string()),
-            Ok(image) => self.raft.append(records).map_err(|e| e.to_string()).inspect(|_offset| {
-                controller.advance(Arc::new(image));
-            }),
+            Ok(image) => match self.raft.append(records) {
+                Err(e) => Err(e.to_string()),
+                Ok(offset) => {
+                    controller.advance(Arc::new(image));
+                    Ok(offset)
+                }
+            },
         };
         match appended {
             Ok(offset) => self.active.wait(offset, waiter),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::effect::Effect;
 use super::state::Role;
 use super::voters::{Voter, VoterSet};
-use super::{MAX_REPLICAS, OBSERVER_SESSION_MS, Raft, Timing};
+use super::{MAX_REPLICAS, MAX_VOTERS, OBSERVER_SESSION_MS, Raft, Timing};
 use crate::log::{Frame, LogError};
 use crate::record::MetadataRecord;
 
@@ -38,6 +38,8 @@ pub(super) struct Parked {
 pub(super) struct Leadership {
     pub(super) replicas: BTreeMap<Voter, Progress>,
     pub(super) parked: BTreeMap<Voter, Parked>,
+    /// When voters asked for anything, a snapshot too.
+    contacts: BTreeMap<Voter, u64>,
     /// Offset of the leader's first frame.
     epoch_start: u64,
     /// Whether that is committed.
@@ -54,6 +56,7 @@ impl Leadership {
         Self {
             replicas: BTreeMap::new(),
             parked: BTreeMap::new(),
+            contacts: BTreeMap::new(),
             epoch_start,
             active: false,
             began: now,
@@ -132,6 +135,23 @@ impl Raft {
         self.forget_observers();
     }
 
+    /// A voter follows this leader, however far behind it is: that counts for check-quorum.
+    pub(super) fn note_contact(&mut self, replica: Voter) {
+        let now = self.now;
+        if !self.is_in(self.voters.current(), replica) {
+            return;
+        }
+        if let Some(leadership) = self.leadership_mut() {
+            leadership.contacts.insert(replica, now);
+            // Disks of voters that have been replaced since.
+            while leadership.contacts.len() > 2 * MAX_VOTERS {
+                let silent = leadership.contacts.iter().min_by_key(|(_, at)| **at);
+                let Some(silent) = silent.map(|(replica, _)| *replica) else { return };
+                leadership.contacts.remove(&silent);
+            }
+        }
+    }
+
     /// What a voter has on disk.
     fn durable_at(&self, leadership: &Leadership, voter: Voter) -> u64 {
         if self.is_in(&VoterSet::new([voter]), self.me) {
@@ -192,8 +212,9 @@ impl Raft {
             if voter.id == self.me.id {
                 return u64::MAX;
             }
-            let fetched = leadership.progress(voter).map_or(0, |progress| progress.last_fetch_ms);
-            fetched.max(leadership.began)
+            let same = |of: &Voter| VoterSet::new([voter]).contains(*of);
+            let asked = leadership.contacts.iter().filter(|(of, _)| same(of)).map(|(_, at)| *at);
+            asked.max().unwrap_or_default().max(leadership.began)
         };
         let mut heard: Vec<u64> = voters.iter().map(heard).collect();
         heard.sort_unstable_by(|a, b| b.cmp(a));

@@ -18,6 +18,7 @@ impl Raft {
         if self.leadership().is_none() {
             return self.refuse(from.id, id, Refusal::NotLeader);
         }
+        self.note_contact(from);
         if let Some(fetched) = self.not_of_this_log(offset, last_epoch) {
             let answer = self.fetch_answer(offset, last_epoch, fetched);
             return self.answer(from.id, id, answer);
@@ -97,14 +98,11 @@ impl Raft {
         else {
             return;
         };
-        let (to, now) = (request.from.id, self.now);
-        let Some(leadership) = self.leadership_mut() else {
+        let to = request.from.id;
+        if self.leadership().is_none() {
             return self.refuse(to, id, Refusal::NotLeader);
-        };
-        // It takes part, if slowly: it counts for check-quorum.
-        if let Some(progress) = leadership.replicas.get_mut(&request.from) {
-            progress.last_fetch_ms = now;
         }
+        self.note_contact(request.from);
         let snapshot = SnapshotId { offset, epoch: snapshot_epoch };
         if snapshot != self.log.snapshot() {
             return self.refuse(to, id, Refusal::UnknownSnapshot);

@@ -11,8 +11,8 @@ use super::client::has_note;
 /// What the run has shown so far.
 #[derive(Debug, Default)]
 pub(super) struct Checker {
-    /// Numbers that clients know to be written.
-    pub(super) acknowledged: BTreeSet<u64>,
+    /// Numbers that clients know to be written, with the epoch in which they were told.
+    pub(super) acknowledged: BTreeMap<u64, i32>,
     /// The leader of every epoch.
     pub(super) leaders: BTreeMap<i32, i32>,
     /// Epochs whose leader has begun to answer.
@@ -74,18 +74,32 @@ impl Checker {
         Ok(())
     }
 
-    /// A node may answer: when it is the first time in its epoch, it has everything that was answered before. (Later on it may
-    /// have been replaced without knowing it.)
+    /// A node may answer: when it is the first time in its epoch, it has everything that was answered in epochs before. (It
+    /// may have been replaced already without knowing it: then the newer leader's answers are not its concern.)
     pub(super) fn answers(&mut self, node: &QuorumNode) -> Result<(), String> {
-        if self.active.insert(node.epoch()) { self.has_all(node) } else { Ok(()) }
+        if self.active.insert(node.epoch()) { self.has_all(node, node.epoch()) } else { Ok(()) }
     }
 
-    /// A node has everything that was answered.
-    pub(super) fn has_all(&self, node: &QuorumNode) -> Result<(), String> {
-        let missing = self.acknowledged.iter().find(|number| !has_note(node.image(), **number));
-        match missing {
+    /// A node has everything that was answered before an epoch.
+    pub(super) fn has_all(&self, node: &QuorumNode, epoch: i32) -> Result<(), String> {
+        let mut before = self.acknowledged.iter().filter(|(_, of)| **of < epoch);
+        match before.find(|(number, _)| !has_note(node.image(), **number)) {
             None => Ok(()),
-            Some(number) => Err(format!("{number} was acknowledged and is not there")),
+            Some((number, _)) => Err(format!("{number} was acknowledged and is not there")),
+        }
+    }
+
+    /// What a leader has just answered is with every newer leader, too.
+    pub(super) fn is_with_all<'a>(
+        &self,
+        mut newer: impl Iterator<Item = &'a QuorumNode>,
+        number: u64,
+    ) -> Result<(), String> {
+        match newer.find(|node| !has_note(node.image(), number)) {
+            None => Ok(()),
+            Some(node) => {
+                Err(format!("{number} is acknowledged, but not by the leader of {}", node.epoch()))
+            }
         }
     }
 }

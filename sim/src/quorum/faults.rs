@@ -53,17 +53,21 @@ impl Fault {
         Ok(())
     }
 
-    /// A leader that has just been elected is cut off while its first frames are on their way.
+    /// A new leader is cut off: before its first frame arrives anywhere, while it hands on what it had from before, or when
+    /// it has much that others do not have.
     pub(super) fn ambush(world: &mut World, leader: usize) {
-        if world.random.u8(..2) == 0 {
-            let delay = world.random.u64(0..40);
-            world.at(delay, Event::Ambush(leader));
-        }
+        let delay = match world.random.u8(..4) {
+            0 => world.random.u64(0..15),
+            1 => world.random.u64(15..300),
+            2 => world.random.u64(300..1000),
+            _ => return,
+        };
+        world.at(delay, Event::Ambush(leader));
     }
 
     pub(super) fn isolate(world: &mut World, machine: usize) {
         if !world.healed {
-            let until = world.now() + world.random.u64(300..1500);
+            let until = world.now() + world.random.u64(600..2000);
             world.say(|| format!("{machine} is cut off until {until}"));
             world.network.split(&[machine], world.machines.len(), until);
         }
@@ -119,7 +123,9 @@ impl Fault {
             Self::split(world, victim, until);
         }
         let voters = world.machines.iter().take(world.plan.voters).map(|machine| machine.replica());
-        let mut others: Vec<Voter> = voters.filter(|voter| voter.id != victim as i32).collect();
+        let itself = world.random.u8(..4) == 0;
+        let mut others: Vec<Voter> =
+            voters.filter(|voter| itself || voter.id != victim as i32).collect();
         world.random.shuffle(&mut others);
         others.truncate(world.random.usize(1..=world.plan.voters - 1));
         world.say(|| format!("at once {victim} is to remove {others:?}"));

@@ -76,14 +76,15 @@ impl World {
             true => machine.replica(),
             false => Voter { directory_id: Default::default(), ..machine.replica() },
         };
+        let ambush = random.u8(..3) == 0;
         let plan = Plan {
             voters,
             initial_voters: machines.iter().take(voters).map(voter).collect(),
             compact_from_bytes: [1_500, 6_000, u64::MAX / 4][random.usize(..3)],
-            max_fetch_bytes: [1, 300, 1 << 20][random.usize(..3)],
+            max_fetch_bytes: if ambush { 1 } else { [1, 300, 1 << 20][random.usize(..3)] },
             directories_known,
-            ambush: random.u8(..3) == 0,
-            fault_every_ms: [150, 500, 1500][random.usize(..3)],
+            ambush,
+            fault_every_ms: if ambush { 3000 } else { [150, 500, 1500][random.usize(..3)] },
         };
         let network = Network::new(Weather::of(&mut random));
         let entropy = Seeded(random.fork());
@@ -138,7 +139,6 @@ impl World {
                 return self.not_done();
             }
             self.happen(event)?;
-            self.take_answers()?;
             if self.is_done() {
                 return self.finish();
             }
@@ -208,12 +208,13 @@ impl World {
         }
         let clock = of.clock(self.now);
         let Some(node) = &mut of.node else { return Ok(()) };
-        let stops = of.disk.stops();
+        let (stops, epoch) = (of.disk.stops(), node.epoch());
         match node.handle_all(clock, inputs, &mut self.entropy) {
             Ok(outputs) => self.take_outputs(machine, outputs)?,
             Err(_) if stops => return self.die(machine, true),
             Err(e) => return Err(format!("machine {machine}: {e}")),
         }
+        self.take_answers(epoch)?;
         let of = &mut self.machines[machine];
         if let Some(node) = &of.node {
             if node.is_active() {
@@ -352,12 +353,16 @@ impl World {
         Ok(())
     }
 
-    fn take_answers(&mut self) -> Result<(), String> {
+    /// What a node has just answered, in an epoch.
+    fn take_answers(&mut self, epoch: i32) -> Result<(), String> {
         let notes = std::mem::take(&mut *self.answers.notes.lock());
         for (number, answer) in notes {
             if answer.is_ok() {
                 self.say(|| format!("{number} is acknowledged"));
-                self.checker.acknowledged.insert(number);
+                self.checker.acknowledged.insert(number, epoch);
+                let newer = self.machines.iter().filter_map(|machine| machine.node.as_ref());
+                let newer = newer.filter(|node| node.is_active() && node.epoch() > epoch);
+                self.checker.is_with_all(newer, number)?;
                 self.report.acknowledged += 1;
             }
         }
@@ -382,10 +387,14 @@ impl World {
         let nodes = || self.machines.iter().filter_map(|machine| machine.node.as_ref());
         self.healed
             && self.now > FAULTS_MS + 2000
-            && self.checker.acknowledged.last().is_some_and(|last| *last >= self.after_healing)
+            && self
+                .checker
+                .acknowledged
+                .last_key_value()
+                .is_some_and(|(last, _)| *last >= self.after_healing)
             && Admin::is_idle(self)
             && nodes().count() == self.machines.len()
-            && nodes().all(|node| self.checker.has_all(node).is_ok())
+            && nodes().all(|node| self.checker.has_all(node, i32::MAX).is_ok())
     }
 
     fn not_done(&mut self) -> Result<Report, String> {

@@ -5,7 +5,7 @@ use sim::quorum::{Bug, Report, run};
 
 const SEEDS: u64 = 150;
 /// A planted bug must be found within so many seeds.
-const BUG_SEEDS: u64 = 600;
+const BUG_SEEDS: u64 = 1000;
 
 #[test]
 fn a_quorum_keeps_its_promises() {
