@@ -30,20 +30,27 @@ async fn connect(cluster: &Cluster, id: usize) -> Conn {
     Conn::to(cluster.addrs[id]).await
 }
 
+/// A topic that all brokers know.
 async fn topic(cluster: &Cluster) -> Topic {
     let client = cluster.client();
     create(&client, "t", 1).await;
     let request = MetadataRequest { topics: None, ..Default::default() };
-    let begun = Instant::now();
-    loop {
-        let answer = connect(cluster, 0).await.call(&request, 12).await;
-        if let Some(topic) = answer.topics.first() {
-            let partition = &topic.partitions[0];
-            let leader = usize::try_from(partition.leader_id).unwrap();
-            return Topic { id: topic.topic_id, leader, leader_epoch: partition.leader_epoch };
+    let mut known = None;
+    for id in 0..cluster.addrs.len() {
+        let begun = Instant::now();
+        loop {
+            let answer = connect(cluster, id).await.call(&request, 12).await;
+            if let Some(topic) = answer.topics.first() {
+                let partition = &topic.partitions[0];
+                let leader = usize::try_from(partition.leader_id).unwrap();
+                let leader_epoch = partition.leader_epoch;
+                known = Some(Topic { id: topic.topic_id, leader, leader_epoch });
+                break;
+            }
+            assert!(begun.elapsed() < SOON, "broker {id} never learns of the topic");
         }
-        assert!(begun.elapsed() < SOON);
     }
+    known.unwrap()
 }
 
 fn fetch_of(topic: &Topic, offset: i64) -> FetchRequest {
