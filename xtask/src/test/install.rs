@@ -5,6 +5,7 @@ use anyhow::Result;
 
 use super::{Args, Stage};
 use crate::cluster;
+use crate::faults;
 use crate::packages::{self, Need};
 use crate::{peers, tools};
 
@@ -21,6 +22,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     }
     if args.wants(Stage::Clients) {
         packages::ensure(peers::NEEDS)?;
+    }
+    if args.wants(Stage::Faults) {
+        packages::ensure(faults::NEEDS)?;
     }
     if args.wants(Stage::Kubernetes) {
         packages::ensure(&cluster::needs())?;

@@ -2,6 +2,7 @@
 //! table of what ran, how long it took, and what was left out.
 
 mod clients;
+mod faults;
 mod install;
 mod kubernetes;
 mod laptop;
@@ -44,6 +45,8 @@ pub(crate) enum Stage {
     Laptop,
     /// kcat, Kafka's Java console clients and kafka-python against the broker
     Clients,
+    /// Three brokers killed, cut off and restarted under load, with a checker
+    Faults,
     /// The operator and the examples on a three-node Kubernetes cluster
     Kubernetes,
 }
@@ -100,6 +103,7 @@ fn run_stage(stage: Stage, args: &Args, background: &mut kubernetes::Preparation
         Stage::Unit => unit::run(),
         Stage::Laptop => laptop::run(),
         Stage::Clients => clients::run(),
+        Stage::Faults => faults::run(),
         Stage::Kubernetes => kubernetes::run(background, args.keep_cluster),
     }
 }
