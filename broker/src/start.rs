@@ -259,7 +259,7 @@ impl BrokerHandle {
             self.broker.lifecycle.left().await;
         }
         self.broker.quorum.resign();
-        self.end().await
+        self.close().await
     }
 
     /// Stops as if it had been killed, but for the operating system's view: nothing is given away, nothing is noted. The
@@ -277,7 +277,12 @@ impl BrokerHandle {
         ended.await.ok();
     }
 
-    async fn end(self) -> Result<(), DiskError> {
+    /// Stops without giving anything away, for when the whole cluster stops: takes no more requests, closes the logs, notes
+    /// that all is well.
+    ///
+    /// # Errors
+    /// As [`BrokerHandle::shutdown`].
+    pub async fn close(self) -> Result<(), DiskError> {
         self.shutdown.cancel();
         self.tasks.close();
         if tokio::time::timeout(STOP_TIMEOUT, self.tasks.wait()).await.is_err() {

@@ -4,6 +4,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
     app, broker, completions, connect, consume, file, group, operator, produce, streams, topic, up,
+    verify,
 };
 
 const EXAMPLES: &str = "\
@@ -55,6 +56,7 @@ pub(crate) enum Command {
     Produce(produce::ProduceArgs),
     Consume(consume::ConsumeArgs),
     Group(group::GroupArgs),
+    Verify(verify::VerifyArgs),
     App(app::AppArgs),
     Broker(broker::BrokerArgs),
     Connect(connect::ConnectArgs),

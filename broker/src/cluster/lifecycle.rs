@@ -33,7 +33,7 @@ const REGISTER_BACKOFF: Duration = Duration::from_millis(500);
 /// Pause between heartbeats of a broker that waits for something.
 const EAGER_INTERVAL: Duration = Duration::from_millis(20);
 /// A stop waits so long for a controller to answer at all: without a quorum nobody can take the leaderships.
-const UNANSWERED_STOP: Duration = Duration::from_secs(6);
+const UNANSWERED_STOP: Duration = Duration::from_secs(5);
 /// A stop waits so long for leaderships to move.
 const STOP_TIMEOUT: Duration = Duration::from_secs(60);
 

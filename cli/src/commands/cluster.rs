@@ -27,8 +27,16 @@ impl ClusterArgs {
     /// # Errors
     /// When the addresses cannot be addresses.
     pub(crate) fn client(&self) -> anyhow::Result<Client> {
+        self.patient_client(RETRY_TIMEOUT_MS)
+    }
+
+    /// The same, which tries for so many milliseconds before it gives up.
+    ///
+    /// # Errors
+    /// When the addresses cannot be addresses.
+    pub(crate) fn patient_client(&self, retry_timeout_ms: u32) -> anyhow::Result<Client> {
         let mut config = ClientConfig::new(&self.bootstrap).with_client_id("vltava");
-        config.retry_timeout_ms = RETRY_TIMEOUT_MS;
+        config.retry_timeout_ms = retry_timeout_ms;
         config.validate()?;
         Ok(Client::new(config))
     }

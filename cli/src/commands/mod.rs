@@ -13,6 +13,7 @@ pub(crate) mod produce;
 pub(crate) mod streams;
 pub(crate) mod topic;
 pub(crate) mod up;
+pub(crate) mod verify;
 
 use std::process::ExitCode;
 
@@ -30,6 +31,7 @@ pub(crate) async fn run(command: Command, console: &Console) -> anyhow::Result<E
         Command::Produce(args) => produce::run(args).await,
         Command::Consume(args) => consume::run(args).await,
         Command::Group(args) => group::run(args).await,
+        Command::Verify(args) => verify::run(args).await,
         Command::App(args) => app::run(args, console),
         Command::Broker(args) => broker::run(args).await,
         Command::Connect(args) => connect::run(args).await,

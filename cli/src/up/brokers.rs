@@ -68,18 +68,9 @@ impl Brokers {
         futures_util::future::select_all(each).await.0
     }
 
-    /// Stops them, one after the other, so that each can give its leaderships away.
+    /// Stops them all. Nobody is left to give leaderships to, unless there is only one, which has nobody either.
     pub(crate) async fn shutdown(self) {
-        let mut handles = self.handles;
-        // The last two have nobody to give anything to that would be there for longer: they need not wait.
-        while let Some(handle) = handles.pop() {
-            if handles.len() < 2 {
-                handles.push(handle);
-                break;
-            }
-            report(handle.shutdown().await);
-        }
-        let stopping = handles.into_iter().map(BrokerHandle::shutdown);
+        let stopping = self.handles.into_iter().map(BrokerHandle::close);
         futures_util::future::join_all(stopping).await.into_iter().for_each(report);
     }
 
