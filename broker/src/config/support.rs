@@ -4,12 +4,22 @@
 /// Broker configs with an effect. A config gets here in the commit that makes it work.
 const BROKER: &[&str] = &[
     "auto.create.topics.enable",
+    "auto.leader.rebalance.enable",
+    "broker.heartbeat.interval.ms",
+    "broker.rack",
+    "broker.session.timeout.ms",
+    "controller.quorum.election.timeout.ms",
+    "controller.quorum.fetch.timeout.ms",
+    "controller.quorum.request.timeout.ms",
+    "controller.quorum.voters",
     "default.replication.factor",
     "delete.topic.enable",
     "group.initial.rebalance.delay.ms",
     "group.max.session.timeout.ms",
     "group.max.size",
     "group.min.session.timeout.ms",
+    "leader.imbalance.check.interval.seconds",
+    "leader.imbalance.per.broker.percentage",
     "num.partitions",
     "num.replica.fetchers",
     "offset.metadata.max.bytes",
@@ -27,6 +37,7 @@ const BROKER: &[&str] = &[
     "replica.lag.time.max.ms",
     "replica.selector.class",
     "replica.socket.timeout.ms",
+    "unclean.leader.election.enable",
 ];
 
 /// Whether setting a broker config changes what the broker does.
@@ -80,6 +91,7 @@ const TOPIC: &[&str] = &[
     "segment.bytes",
     "segment.index.bytes",
     "segment.ms",
+    "unclean.leader.election.enable",
 ];
 
 #[cfg(test)]
