@@ -26,8 +26,6 @@ async fn forever(broker: &Broker) {
     let balance = configs.static_bool("auto.leader.rebalance.enable");
     let seconds = configs.static_long("leader.imbalance.check.interval.seconds");
     let interval = Duration::from_secs(u64::try_from(seconds).unwrap_or(0).max(1));
-    let percentage = configs.static_long("leader.imbalance.per.broker.percentage");
-    let imbalance_percentage = u32::try_from(percentage).unwrap_or(0);
     let mut balanced = Instant::now();
     loop {
         sleep(FENCE_INTERVAL).await;
@@ -44,8 +42,7 @@ async fn forever(broker: &Broker) {
         }
         if balance && balanced.elapsed() >= interval {
             balanced = Instant::now();
-            let command = BalanceLeaders { imbalance_percentage };
-            if let Ok(moved @ 1..) = broker.controller.submit_for_others(command).await {
+            if let Ok(moved @ 1..) = broker.controller.submit_for_others(BalanceLeaders).await {
                 tracing::info!(partitions = moved, "gave leaderships back to preferred replicas");
             }
         }

@@ -19,7 +19,6 @@ const BROKER: &[&str] = &[
     "group.max.size",
     "group.min.session.timeout.ms",
     "leader.imbalance.check.interval.seconds",
-    "leader.imbalance.per.broker.percentage",
     "num.partitions",
     "num.replica.fetchers",
     "offset.metadata.max.bytes",

@@ -109,13 +109,9 @@ fn elect(
     })
 }
 
-/// Gives leaderships back to preferred replicas where a broker leads too few of its own
-/// (`auto.leader.rebalance.enable`).
+/// Gives leaderships back to preferred replicas that are in sync (`auto.leader.rebalance.enable`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BalanceLeaders {
-    /// `leader.imbalance.per.broker.percentage`.
-    pub imbalance_percentage: u32,
-}
+pub struct BalanceLeaders;
 
 impl Command for BalanceLeaders {
     /// How many leaderships move.
@@ -124,7 +120,7 @@ impl Command for BalanceLeaders {
     fn decide(self, controller: &mut Controller, _: &mut dyn Entropy) -> Decision<Self::Answer> {
         let image = controller.image.clone();
         let mut draft = Draft::of(controller);
-        'brokers: for (_, topics) in imbalanced(&image, self.imbalance_percentage) {
+        'brokers: for (_, topics) in imbalanced(&image) {
             for (topic, partition) in topics {
                 if draft.records.len() >= MAX_ELECTIONS_PER_ROUND {
                     break 'brokers;
@@ -139,23 +135,17 @@ impl Command for BalanceLeaders {
     }
 }
 
-/// Brokers of whose preferred leaderships more than `percentage` are elsewhere, with those partitions.
-fn imbalanced(image: &MetadataImage, percentage: u32) -> BTreeMap<i32, Vec<(String, i32)>> {
-    let mut preferred: BTreeMap<i32, usize> = BTreeMap::new();
+/// Brokers that could lead partitions which they are preferred for, with those partitions.
+fn imbalanced(image: &MetadataImage) -> BTreeMap<i32, Vec<(String, i32)>> {
     let mut elsewhere: BTreeMap<i32, Vec<(String, i32)>> = BTreeMap::new();
     for topic in image.topics().iter() {
         for (index, partition) in topic.iter() {
-            let Some(&first) = partition.replicas.first() else { continue };
-            *preferred.entry(first).or_default() += 1;
-            if partition.leader != first && partition.isr.contains(&first) {
+            let Some(first) = partition.replicas.first().copied() else { continue };
+            let could = partition.isr.contains(&first) && image.is_active(first);
+            if partition.leader != first && could {
                 elsewhere.entry(first).or_default().push((topic.name.to_string(), index));
             }
         }
     }
-    let percentage = percentage as usize;
-    elsewhere.retain(|id, partitions| {
-        let all = preferred.get(id).copied().unwrap_or(0);
-        image.is_active(*id) && partitions.len() * 100 > all * percentage
-    });
     elsewhere
 }

@@ -272,10 +272,10 @@ fn leaders_go_back_to_where_they_belong() {
     let ask = || ElectLeaders { unclean: false, partitions: Some(vec![("t".into(), 0)]) };
     assert_eq!(world.run(ask())[0].2, Err(ElectError::PreferredNotAvailable));
     world.set_isr("t", &[1, 2, 0]).unwrap();
-    assert_eq!(world.run(BalanceLeaders { imbalance_percentage: 10 }), 1);
+    assert_eq!(world.run(BalanceLeaders), 1);
     assert_eq!(world.at("t").leader, 0);
     assert_eq!(world.run(ask())[0].2, Err(ElectError::NotNeeded));
-    assert_eq!(world.run(BalanceLeaders { imbalance_percentage: 10 }), 0);
+    assert_eq!(world.run(BalanceLeaders), 0);
 }
 
 #[test]
