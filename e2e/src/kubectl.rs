@@ -96,6 +96,16 @@ impl Namespace {
         self.json(&["get", name])
     }
 
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Fails, saying why, unless the object is what its newest spec asks for.
+    pub fn is_ready(&self, name: &str) -> Result<()> {
+        is_ready(&self.object(name)?)
+    }
+
     /// Waits until every object says `Ready=True` of its newest generation.
     pub fn wait_until_ready(&self) -> Result<()> {
         wait::until("all objects to be Ready", READY_DEADLINE, || {

@@ -8,7 +8,8 @@
 //! - [`vltava`]: the binary under test, as a command and as a server that is ended with the test;
 //! - [`wait`]: waiting for something that takes its time;
 //! - [`text`]: book-sized texts, and word counts by `tr`, `sort` and `uniq`;
-//! - [`kubectl`]: a namespace of a real cluster.
+//! - [`kubectl`]: a namespace of a real cluster;
+//! - [`verify`]: load on a cluster in it, and the verdict on what it kept.
 //!
 //! `cluster/` holds the scripts that make that cluster. This crate must not depend on any other crate of
 //! the workspace: what it sees is what a user sees.
@@ -16,5 +17,6 @@
 pub mod kubectl;
 pub mod process;
 pub mod text;
+pub mod verify;
 pub mod vltava;
 pub mod wait;

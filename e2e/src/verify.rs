@@ -1,0 +1,90 @@
+//! `vltava verify` in a pod: load on a cluster, and the verdict on what it kept.
+
+use std::fs::File;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+use crate::kubectl::Namespace;
+use crate::wait;
+
+const POD: &str = "checker";
+const START_DEADLINE: Duration = Duration::from_secs(120);
+const END_DEADLINE: Duration = Duration::from_secs(240);
+/// Longer than any test: it is ended by a signal.
+const SECONDS: u64 = 3_600;
+
+/// A checker at work; its output is followed from the beginning, because the pod is gone at the end.
+#[derive(Debug)]
+pub struct Checker<'a> {
+    namespace: &'a Namespace,
+    logs: Child,
+    output: tempfile::NamedTempFile,
+}
+
+impl<'a> Checker<'a> {
+    /// Starts to write `rate` records a second to a topic of six partitions.
+    pub fn start(namespace: &'a Namespace, cluster: &str, rate: u32) -> Result<Self> {
+        let image = std::env::var("VLTAVA_IMAGE")
+            .context("VLTAVA_IMAGE names no image: run `cargo xtask test`")?;
+        let bootstrap = format!("{cluster}-bootstrap:9092");
+        let pod = format!(
+            "apiVersion: v1\n\
+             kind: Pod\n\
+             metadata: {{name: {POD}}}\n\
+             spec:\n\
+             \x20 restartPolicy: Never\n\
+             \x20 terminationGracePeriodSeconds: 200\n\
+             \x20 containers:\n\
+             \x20 - name: checker\n\
+             \x20   image: {image}\n\
+             \x20   imagePullPolicy: IfNotPresent\n\
+             \x20   args: [verify, checked, --seconds, '{SECONDS}', --rate, '{rate}', \
+             --create-partitions, '6', --bootstrap, '{bootstrap}']\n\
+             \x20   securityContext: {{runAsNonRoot: true, runAsUser: 65532}}\n"
+        );
+        namespace.apply(&pod)?;
+        wait::until("the checker to run", START_DEADLINE, || {
+            let phase = namespace
+                .kubectl(&["get", "pod", POD, "--output", "jsonpath={.status.phase}"], "")?;
+            anyhow::ensure!(phase == "Running", "it is {phase}");
+            Ok(())
+        })?;
+        let output = tempfile::NamedTempFile::new()?;
+        let file = output.reopen()?;
+        let logs = follow(namespace, file)?;
+        Ok(Self { namespace, logs, output })
+    }
+
+    /// Ends the load and gives what the checker says of it.
+    pub fn finish(mut self) -> Result<String> {
+        self.namespace.kubectl(&["delete", "pod", POD, "--wait=false"], "")?;
+        let status = wait::until("the checker to end", END_DEADLINE, || {
+            self.logs.try_wait()?.context("it still reads")
+        })?;
+        let text = std::fs::read_to_string(self.output.path())?;
+        if !text.contains("acknowledged") {
+            bail!("the checker gave no report ({status}): {text}");
+        }
+        Ok(text)
+    }
+}
+
+impl Drop for Checker<'_> {
+    fn drop(&mut self) {
+        // It has ended already when all went well.
+        let _ = self.logs.kill();
+        let _ = self.logs.wait();
+    }
+}
+
+fn follow(namespace: &Namespace, file: File) -> Result<Child> {
+    Command::new("kubectl")
+        .args(["--namespace", namespace.name(), "logs", "--follow", POD])
+        .stdin(Stdio::null())
+        .stdout(file.try_clone()?)
+        .stderr(file)
+        .spawn()
+        .context("cannot start kubectl")
+}
