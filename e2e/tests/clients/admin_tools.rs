@@ -56,7 +56,8 @@ fn kafkas_tools_administer_three_brokers() -> Result<()> {
 
 fn topics(cluster: &Cluster) -> Result<()> {
     let create = ["--create", "--topic", "t", "--replica-assignment", "0:1,1:2"];
-    cluster.tools.run("TopicCommand", &create)?;
+    // The first broker may be there before the others.
+    wait::until("three brokers", DEADLINE, || cluster.tools.run("TopicCommand", &create))?;
     let described = cluster.describe("t")?;
     ensure!(described.contains("ReplicationFactor: 2"), "{described}");
     ensure!(described.contains("Replicas: 1,2\tIsr: 1,2"), "{described}");
