@@ -31,7 +31,7 @@ mod types;
 
 pub use admin::{
     Admin, ClusterDescription, ConfigEntry, ConfigOp, GroupDescription, GroupListing,
-    GroupMemberDescription, ListedOffset, NewTopic, OffsetSpec, PartitionInfo, TopicConfigs,
+    GroupMemberDescription, ListedOffset, NewTopic, OffsetSpec, PartitionInfo, RaftVoter, TopicConfigs,
     TopicDescription, TopicListing,
 };
 pub use cluster::{Client, Node, PartitionMetadata, TopicMetadata};

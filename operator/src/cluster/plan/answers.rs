@@ -1,0 +1,90 @@
+//! What has been answered in this pass. It is thrown away with it: the next pass asks anew.
+
+use std::collections::BTreeMap;
+
+use super::{Situation, Step};
+use crate::safety::{
+    Answer, Question, QuorumAnswer, ReplicasAnswer, RestartAnswer, SafetyFailure,
+};
+
+/// Answers by question.
+#[derive(Debug, Default)]
+pub(crate) struct Answers(BTreeMap<Question, Result<Answer, SafetyFailure>>);
+
+impl Answers {
+    pub(crate) fn learn(&mut self, question: Question, answer: Result<Answer, SafetyFailure>) {
+        self.0.insert(question, answer);
+    }
+
+    /// The answer, or the step that gets it. An answer to another question is none.
+    fn get<T>(
+        &self,
+        situation: &Situation,
+        doing: &str,
+        question: Question,
+        read: impl Fn(&Answer) -> Option<T>,
+    ) -> Result<T, Step> {
+        match self.0.get(&question) {
+            None => Err(Step::Ask(question)),
+            Some(Err(failure)) => Err(situation.unknown(doing, failure)),
+            Some(Ok(answer)) => read(answer).ok_or_else(|| {
+                let odd = SafetyFailure::Unknown("the answer is to another question".to_owned());
+                situation.unknown(doing, &odd)
+            }),
+        }
+    }
+
+    pub(super) fn restart(
+        &self,
+        situation: &Situation,
+        doing: &str,
+        ids: &[i32],
+    ) -> Result<RestartAnswer, Step> {
+        self.get(situation, doing, Question::Restart(ids.to_vec()), |answer| match answer {
+            Answer::Restart(answer) => Some(answer.clone()),
+            _ => None,
+        })
+    }
+
+    pub(super) fn replicas(
+        &self,
+        situation: &Situation,
+        doing: &str,
+        ids: &[i32],
+    ) -> Result<ReplicasAnswer, Step> {
+        self.get(situation, doing, Question::Replicas(ids.to_vec()), |answer| match answer {
+            Answer::Replicas(answer) => Some(answer.clone()),
+            _ => None,
+        })
+    }
+
+    pub(super) fn quorum(&self, situation: &Situation, doing: &str) -> Result<QuorumAnswer, Step> {
+        self.get(situation, doing, Question::Quorum, |answer| match answer {
+            Answer::Quorum(answer) => Some(answer.clone()),
+            _ => None,
+        })
+    }
+
+    pub(super) fn registered(
+        &self,
+        situation: &Situation,
+        doing: &str,
+    ) -> Result<Vec<i32>, Step> {
+        self.get(situation, doing, Question::Registered, |answer| match answer {
+            Answer::Registered(ids) => Some(ids.clone()),
+            _ => None,
+        })
+    }
+
+    pub(super) fn recovers(
+        &self,
+        situation: &Situation,
+        doing: &str,
+        id: i32,
+    ) -> Result<bool, Step> {
+        self.get(situation, doing, Question::Recovery(id), |answer| match answer {
+            Answer::Recovery(recovers) => Some(*recovers),
+            _ => None,
+        })
+    }
+}
