@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Situation, Step};
+use super::{Step, unknown};
 use crate::safety::{
     Answer, Question, QuorumAnswer, ReplicasAnswer, RestartAnswer, SafetyFailure,
 };
@@ -19,28 +19,26 @@ impl Answers {
     /// The answer, or the step that gets it. An answer to another question is none.
     fn get<T>(
         &self,
-        situation: &Situation,
         doing: &str,
         question: Question,
         read: impl Fn(&Answer) -> Option<T>,
     ) -> Result<T, Step> {
         match self.0.get(&question) {
             None => Err(Step::Ask(question)),
-            Some(Err(failure)) => Err(situation.unknown(doing, failure)),
+            Some(Err(failure)) => Err(Step::Wait(unknown(doing, failure))),
             Some(Ok(answer)) => read(answer).ok_or_else(|| {
                 let odd = SafetyFailure::Unknown("the answer is to another question".to_owned());
-                situation.unknown(doing, &odd)
+                Step::Wait(unknown(doing, &odd))
             }),
         }
     }
 
     pub(super) fn restart(
         &self,
-        situation: &Situation,
         doing: &str,
         ids: &[i32],
     ) -> Result<RestartAnswer, Step> {
-        self.get(situation, doing, Question::Restart(ids.to_vec()), |answer| match answer {
+        self.get(doing, Question::Restart(ids.to_vec()), |answer| match answer {
             Answer::Restart(answer) => Some(answer.clone()),
             _ => None,
         })
@@ -48,18 +46,17 @@ impl Answers {
 
     pub(super) fn replicas(
         &self,
-        situation: &Situation,
         doing: &str,
         ids: &[i32],
     ) -> Result<ReplicasAnswer, Step> {
-        self.get(situation, doing, Question::Replicas(ids.to_vec()), |answer| match answer {
+        self.get(doing, Question::Replicas(ids.to_vec()), |answer| match answer {
             Answer::Replicas(answer) => Some(answer.clone()),
             _ => None,
         })
     }
 
-    pub(super) fn quorum(&self, situation: &Situation, doing: &str) -> Result<QuorumAnswer, Step> {
-        self.get(situation, doing, Question::Quorum, |answer| match answer {
+    pub(super) fn quorum(&self, doing: &str) -> Result<QuorumAnswer, Step> {
+        self.get(doing, Question::Quorum, |answer| match answer {
             Answer::Quorum(answer) => Some(answer.clone()),
             _ => None,
         })
@@ -67,10 +64,9 @@ impl Answers {
 
     pub(super) fn registered(
         &self,
-        situation: &Situation,
         doing: &str,
     ) -> Result<Vec<i32>, Step> {
-        self.get(situation, doing, Question::Registered, |answer| match answer {
+        self.get(doing, Question::Registered, |answer| match answer {
             Answer::Registered(ids) => Some(ids.clone()),
             _ => None,
         })
@@ -78,11 +74,10 @@ impl Answers {
 
     pub(super) fn recovers(
         &self,
-        situation: &Situation,
         doing: &str,
         id: i32,
     ) -> Result<bool, Step> {
-        self.get(situation, doing, Question::Recovery(id), |answer| match answer {
+        self.get(doing, Question::Recovery(id), |answer| match answer {
             Answer::Recovery(recovers) => Some(*recovers),
             _ => None,
         })

@@ -31,7 +31,7 @@ mod tests;
 
 use crds::{Reason, Scaling};
 
-use crate::safety::{Order, Question};
+use crate::safety::{Order, Question, SafetyFailure};
 use crate::verdict::Verdict;
 use crate::workload::PodState;
 
@@ -79,8 +79,8 @@ pub(crate) struct Situation {
 /// Something to do. At most one a pass.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
-    /// Nothing but to write the intent down.
-    Intend,
+    /// Nothing but to write this intent down.
+    Intend(Scaling),
     /// Make volumes and StatefulSets.
     Create(Vec<i32>),
     /// Change a StatefulSet, which restarts its pod.
@@ -98,12 +98,12 @@ pub(crate) enum Action {
 pub(crate) enum Step {
     /// This must be known first.
     Ask(Question),
-    /// Do this; the intent and the verdict are those to write.
-    Do(Action, Scaling, Verdict),
+    /// Do this, and say so.
+    Do(Action, Verdict),
     /// Wait for something that comes by itself, or for a person.
-    Wait(Scaling, Verdict),
+    Wait(Verdict),
     /// Nothing is to be done: the brokers are those that the spec asks for.
-    Settled(Scaling),
+    Settled,
 }
 
 /// What a concern has to say: a step, or nothing.
@@ -119,7 +119,7 @@ pub(crate) fn next(situation: &Situation, answers: &Answers) -> Step {
         .or_else(|| shrink::shrink(situation, answers))
         .or_else(|| grow::spread(situation, answers))
         .or_else(|| voters::keep(situation, answers))
-        .unwrap_or_else(|| Step::Settled(Scaling::default()))
+        .unwrap_or(Step::Settled)
 }
 
 impl Situation {
@@ -138,19 +138,20 @@ impl Situation {
         super::names::pod(&self.name, id)
     }
 
-    fn act(&self, action: Action, reason: Reason, text: impl Into<String>) -> Step {
-        Step::Do(action, self.scaling.clone(), Verdict::working(reason, text))
-    }
+}
 
-    fn wait(&self, verdict: Verdict) -> Step {
-        Step::Wait(self.scaling.clone(), verdict)
-    }
+fn act(action: Action, reason: Reason, text: impl Into<String>) -> Step {
+    Step::Do(action, Verdict::working(reason, text))
+}
 
-    /// The brokers could not say.
-    fn unknown(&self, doing: &str, failure: &crate::safety::SafetyFailure) -> Step {
-        let text = format!("{doing}: waiting until the brokers say that it is safe: {failure}");
-        self.wait(Verdict::working(Reason::SafetyUnknown, text))
-    }
+fn wait(reason: Reason, text: impl Into<String>) -> Step {
+    Step::Wait(Verdict::working(reason, text))
+}
+
+/// The brokers could not say.
+fn unknown(doing: &str, failure: &SafetyFailure) -> Verdict {
+    let text = format!("{doing}: waiting until the brokers say that it is safe: {failure}");
+    Verdict::working(Reason::SafetyUnknown, text)
 }
 
 /// While a broker that stays is not ready, nothing else is disturbed.
@@ -179,7 +180,7 @@ fn everybody_ready(situation: &Situation) -> Concern {
             format!("{head}; pod {pod} is about to be created"),
         ),
     };
-    Some(situation.wait(verdict))
+    Some(Step::Wait(verdict))
 }
 
 /// Ids as people list them.
