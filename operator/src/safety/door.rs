@@ -35,6 +35,7 @@ enum Said<T> {
     /// It is not the active controller; perhaps it knows who is.
     Elsewhere(Option<i32>, String),
     Refused(String),
+    NoSuch(String),
 }
 
 impl Brokers for BrokerDoor<'_> {
@@ -70,7 +71,11 @@ impl Brokers for BrokerDoor<'_> {
                 self.tell(&format!("/safety/stop-moves?brokers={}", list(ids))).await
             }
             Order::Unregister(id) => {
-                self.tell(&format!("/safety/unregister?broker={id}")).await
+                match self.tell(&format!("/safety/unregister?broker={id}")).await {
+                    // It is not registered: so it should be.
+                    Err(SafetyFailure::NoSuch(_)) => Ok(Done::Done),
+                    result => result,
+                }
             }
             Order::AddVoter { id, directory_id } => {
                 let host = self.hosts.get(id).cloned().unwrap_or_default();
@@ -117,6 +122,7 @@ impl BrokerDoor<'_> {
             match self.one(method.clone(), host, path).await {
                 Ok(Said::Answer(answer)) => return Ok(answer),
                 Ok(Said::Refused(text)) => return Err(SafetyFailure::Refused(text)),
+                Ok(Said::NoSuch(text)) => return Err(SafetyFailure::NoSuch(text)),
                 Ok(Said::Elsewhere(hint, text)) => {
                     next = hint.filter(|id| !asked.contains(id));
                     last = format!("broker {id}: {text}");
@@ -151,8 +157,11 @@ impl BrokerDoor<'_> {
         }
         let body = answer.text().await.unwrap_or_default();
         let refusal: Refusal = serde_json::from_str(&body).unwrap_or_default();
-        let text = if refusal.message.is_empty() { status.to_string() } else { refusal.message };
+        let explained = !refusal.message.is_empty();
+        let text = if explained { refusal.message } else { status.to_string() };
         Ok(match status {
+            // Without an explanation it is an old broker, which knows nothing of this.
+            StatusCode::NOT_FOUND if explained => Said::NoSuch(text),
             StatusCode::BAD_REQUEST | StatusCode::CONFLICT => Said::Refused(text),
             _ => Said::Elsewhere(refusal.controller, text),
         })
@@ -208,7 +217,7 @@ mod tests {
         let router = Router::new().fallback(move |uri: Uri| {
             log.lock().unwrap().push(uri.to_string());
             let (status, body) = answers.lock().unwrap().next().unwrap_or((500, json!({})));
-            let status = axum::http::StatusCode::from_u16(status).unwrap();
+            let status = StatusCode::from_u16(status).unwrap();
             async move { (status, axum::Json(body)).into_response() }
         });
         tokio::spawn(async move { axum::serve(listener, router).await });

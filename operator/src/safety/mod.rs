@@ -6,9 +6,11 @@
 mod contract;
 mod door;
 
-pub(crate) use contract::{MovesAnswer, Obstacle, QuorumAnswer, ReplicasAnswer, RestartAnswer};
 #[cfg(test)]
-pub(crate) use contract::QuorumMember;
+pub(crate) use contract::Obstacle;
+pub(crate) use contract::{
+    MovesAnswer, QuorumAnswer, QuorumMember, ReplicasAnswer, RestartAnswer,
+};
 pub(crate) use door::BrokerDoor;
 
 /// What can be asked. Nothing changes by asking.
@@ -66,6 +68,9 @@ pub(crate) enum SafetyFailure {
     /// The active controller understood and says no, for now.
     #[error("{0}")]
     Refused(String),
+    /// What the order is about does not exist.
+    #[error("{0}")]
+    NoSuch(String),
     /// Nobody could say.
     #[error("{0}")]
     Unknown(String),

@@ -38,6 +38,7 @@ use crate::workload::PodState;
 pub(crate) use answers::Answers;
 pub(crate) use ids::wanted_ids;
 pub(crate) use outcome::outcome;
+pub(crate) use voters::voter_count;
 
 /// One broker that is there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,7 +78,7 @@ pub(crate) struct Situation {
 }
 
 /// Something to do. At most one a pass.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Action {
     /// Nothing but to write this intent down.
     Intend(Scaling),
@@ -152,6 +153,12 @@ fn wait(reason: Reason, text: impl Into<String>) -> Step {
 fn unknown(doing: &str, failure: &SafetyFailure) -> Verdict {
     let text = format!("{doing}: waiting until the brokers say that it is safe: {failure}");
     Verdict::working(Reason::SafetyUnknown, text)
+}
+
+/// The plan and the answers do not fit together. It cannot happen, and must not end in a step.
+pub(crate) fn too_many_questions() -> Verdict {
+    let odd = SafetyFailure::Unknown("the answers lead nowhere".to_owned());
+    unknown("planning the next step", &odd)
 }
 
 /// While a broker that stays is not ready, nothing else is disturbed.
