@@ -16,6 +16,7 @@ use crate::config;
 pub const OPERATOR_KEYS: &[&str] = &[
     "advertised.listeners",
     "broker.id",
+    "broker.rack",
     "controller.listener.names",
     "controller.quorum.bootstrap.servers",
     "controller.quorum.voters",
@@ -103,7 +104,7 @@ pub struct ClusterSpec {
         deserialize_with = "config::deserialize"
     )]
     #[schemars(schema_with = "config::schema")]
-    #[x_kube(validation = Rule::new("self.all(k, !(k in ['advertised.listeners', 'broker.id', 'controller.listener.names', 'controller.quorum.bootstrap.servers', 'controller.quorum.voters', 'inter.broker.listener.name', 'listeners', 'log.dir', 'log.dirs', 'node.id', 'process.roles']))").message("config may not set ids, listeners, log.dirs, process.roles or controller.quorum keys: the operator sets them"))]
+    #[x_kube(validation = Rule::new("self.all(k, !(k in ['advertised.listeners', 'broker.id', 'broker.rack', 'controller.listener.names', 'controller.quorum.bootstrap.servers', 'controller.quorum.voters', 'inter.broker.listener.name', 'listeners', 'log.dir', 'log.dirs', 'node.id', 'process.roles']))").message("config may not set ids, racks, listeners, log.dirs, process.roles or controller.quorum keys: the operator sets them"))]
     pub config: BTreeMap<String, String>,
     /// Container image of the brokers. Default: the image that the operator was installed with when the
     /// brokers were created; an upgrade of the operator does not change it and so restarts nothing.

@@ -75,7 +75,8 @@ pub(crate) fn find(cluster: &str, traces: &Traces<'_>) -> Result<Known, Verdict>
     }
     if !traces.sets.is_empty() || traces.has_volume {
         // Clusters had one broker then.
-        let known = traces.cluster_id.map(|id| Identity { cluster_id: id.to_owned(), voters: vec![0] });
+        let known =
+            traces.cluster_id.map(|id| Identity { cluster_id: id.to_owned(), voters: vec![0] });
         return Ok(known.map_or(Known::Pending, Known::New));
     }
     let voters = traces.wanted.iter().copied().take(voter_count(traces.wanted.len())).collect();
@@ -93,8 +94,11 @@ fn lost(cluster: &str) -> Verdict {
 fn read(config_map: &ConfigMap) -> Option<Identity> {
     let data = config_map.data.as_ref()?;
     let cluster_id = data.get(CLUSTER_ID).filter(|id| is_id(id))?.clone();
-    let voters: Option<Vec<i32>> =
-        data.get(VOTERS)?.split(',').map(|id| id.trim().parse().ok().filter(|id| *id >= 0)).collect();
+    let voters: Option<Vec<i32>> = data
+        .get(VOTERS)?
+        .split(',')
+        .map(|id| id.trim().parse().ok().filter(|id| *id >= 0))
+        .collect();
     Some(Identity { cluster_id, voters: voters.filter(|voters| !voters.is_empty())? })
 }
 
@@ -153,8 +157,10 @@ mod tests {
     }
 
     fn set(args: &[String]) -> StatefulSet {
-        serde_json::from_value(serde_json::json!({"spec": {"selector": {}, "serviceName": "s", "template":
-            {"spec": {"containers": [{"name": "broker", "args": args}]}}}}))
+        serde_json::from_value(
+            serde_json::json!({"spec": {"selector": {}, "serviceName": "s", "template":
+            {"spec": {"containers": [{"name": "broker", "args": args}]}}}}),
+        )
         .unwrap()
     }
 

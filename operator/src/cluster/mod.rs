@@ -23,7 +23,7 @@ use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt as _;
 
 use self::dereference::Live;
-use self::plan::{Action, Answers, Situation, Step};
+use self::plan::{Action, Answers, Step};
 use self::validate::Wanted;
 use crate::api::{self, ApiFailure};
 use crate::context::Context;
@@ -32,7 +32,7 @@ use crate::safety::{BrokerDoor, Brokers};
 use crate::verdict::Verdict;
 use crate::workload::{ADMIN_PORT, KAFKA_PORT};
 
-pub(crate) use names::bootstrap;
+pub(crate) use names::{OWNER_KEY, bootstrap};
 
 reconciled!(Cluster, ClusterStatus, cluster);
 
@@ -58,8 +58,9 @@ async fn reconcile(object: &Cluster, ctx: &Context) -> Result<Outcome<ClusterSta
             return Ok(Outcome::Found { verdict, status: live.status, again: None });
         }
     };
-    let volumes = apply::apply(ctx, &wanted, build::build(&wanted)).await?;
+    // First of all: the container of a new pod starts soon, and learns its rack only then.
     apply::copy_zones(ctx, &live).await;
+    let volumes = apply::apply(ctx, &wanted, build::build(&wanted)).await?;
     let door = door(ctx, &wanted, &live);
     let pass = step(object, ctx, &wanted, &live, &door).await?;
     let mut status = status::observe(&wanted, &live);
@@ -107,39 +108,40 @@ async fn step(
     brokers: &impl Brokers,
 ) -> Result<Pass, ApiFailure> {
     let situation = situation::situation(wanted, live);
-    let (action, said) = match next(&situation, brokers).await {
-        Step::Do(action, said) => (action, said),
-        Step::Wait(verdict) => {
-            let scaling = situation.scaling;
-            return Ok(Pass { scaling, verdict: Some(verdict), go_on: false });
-        }
-        Step::Settled | Step::Ask(_) => {
-            return Ok(Pass { scaling: Scaling::default(), verdict: None, go_on: false });
-        }
-    };
-    let result = perform::perform(ctx, wanted, live, brokers, &action).await?;
-    if result.is_ok() {
-        perform::tell(object, ctx, &action, &said).await;
-    }
-    let go_on = matches!(action, Action::Intend(_));
-    let (scaling, verdict) =
-        plan::outcome(&situation, &action, said, &result, Timestamp::now());
-    Ok(Pass { scaling, verdict, go_on })
-}
-
-/// Asks for the next step, and gets what it must know.
-async fn next(situation: &Situation, brokers: &impl Brokers) -> Step {
     let mut answers = Answers::default();
     for _ in 0..MAX_QUESTIONS {
-        match plan::next(situation, &answers) {
+        let (action, said) = match plan::next(&situation, &answers) {
             Step::Ask(question) => {
                 let answer = brokers.ask(&question).await;
                 answers.learn(question, answer);
+                continue;
             }
-            step => return step,
+            Step::Do(action, said) => (action, said),
+            Step::Wait(verdict) => {
+                let scaling = situation.scaling;
+                return Ok(Pass { scaling, verdict: Some(verdict), go_on: false });
+            }
+            Step::Settled => {
+                return Ok(Pass { scaling: Scaling::default(), verdict: None, go_on: false });
+            }
+        };
+        let result = perform::perform(ctx, wanted, live, brokers, &action).await?;
+        match &result {
+            Err(failure) if action.gives_vote() => {
+                tracing::warn!(cluster = wanted.name, ?action, %failure, "a vote could not be given");
+                answers.learn_no_vote(failure.clone());
+                continue;
+            }
+            Err(_) => {}
+            Ok(_) => perform::tell(object, ctx, &action, &said).await,
         }
+        let go_on = matches!(action, Action::Intend(_));
+        let (scaling, verdict) =
+            plan::outcome(&situation, &action, said, &result, Timestamp::now());
+        return Ok(Pass { scaling, verdict: Some(verdict), go_on });
     }
-    Step::Wait(plan::too_many_questions())
+    let verdict = Some(plan::too_many_questions());
+    Ok(Pass { scaling: situation.scaling, verdict, go_on: false })
 }
 
 fn door<'a>(ctx: &'a Context, wanted: &Wanted, live: &Live) -> BrokerDoor<'a> {

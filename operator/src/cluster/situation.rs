@@ -2,11 +2,11 @@
 
 use k8s_openapi::api::core::v1::Pod;
 
+use super::build;
 use super::dereference::Live;
 use super::names;
 use super::plan::{Seen, Situation};
 use super::validate::{Wanted, broker_id};
-use super::build;
 use crate::api;
 use crate::labels::BROKER_ID;
 use crate::workload::{is_running, pod_state, set_state};

@@ -47,11 +47,7 @@ pub(crate) fn observe(wanted: &Wanted, live: &Live) -> ClusterStatus {
 }
 
 /// The brokers are those that the spec asks for, and ready: whether they serve.
-pub(crate) async fn serves(
-    ctx: &Context,
-    wanted: &Wanted,
-    status: &mut ClusterStatus,
-) -> Verdict {
+pub(crate) async fn serves(ctx: &Context, wanted: &Wanted, status: &mut ClusterStatus) -> Verdict {
     let address = names::bootstrap(&wanted.name, &wanted.namespace);
     match ctx.kafka.cluster(&address).await {
         Ok(cluster) => {

@@ -24,6 +24,8 @@ pub(crate) struct RestartAnswer {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(crate) struct Obstacle {
+    /// `partition`, `quorum` or `broker`.
+    pub(crate) kind: String,
     pub(crate) topic: Option<String>,
     pub(crate) message: String,
 }

@@ -49,9 +49,7 @@ impl Brokers for BrokerDoor<'_> {
                 let path = format!("/safety/replicas?brokers={}", list(ids));
                 self.call(Method::GET, &path).await.map(Answer::Replicas)
             }
-            Question::Quorum => {
-                self.call(Method::GET, "/safety/quorum").await.map(Answer::Quorum)
-            }
+            Question::Quorum => self.call(Method::GET, "/safety/quorum").await.map(Answer::Quorum),
             Question::Registered => {
                 let cluster = self.kafka.cluster(&self.address).await?;
                 Ok(Answer::Registered(cluster.brokers))
@@ -260,8 +258,8 @@ mod tests {
 
     #[tokio::test]
     async fn only_a_broker_that_says_so_recovers() {
-        let (port, _) = play(vec![(503, json!("the logs are being recovered")), (503, json!("x"))])
-            .await;
+        let (port, _) =
+            play(vec![(503, json!("the logs are being recovered")), (503, json!("x"))]).await;
         assert_eq!(ask(port, Question::Recovery(1)).await, Ok(Answer::Recovery(true)));
         assert_eq!(ask(port, Question::Recovery(1)).await, Ok(Answer::Recovery(false)));
     }

@@ -8,9 +8,7 @@ mod door;
 
 #[cfg(test)]
 pub(crate) use contract::Obstacle;
-pub(crate) use contract::{
-    MovesAnswer, QuorumAnswer, QuorumMember, ReplicasAnswer, RestartAnswer,
-};
+pub(crate) use contract::{MovesAnswer, QuorumAnswer, QuorumMember, ReplicasAnswer, RestartAnswer};
 pub(crate) use door::BrokerDoor;
 
 /// What can be asked. Nothing changes by asking.

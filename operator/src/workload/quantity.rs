@@ -6,12 +6,14 @@ use k8s_openapi::api::core::v1::ResourceRequirements;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
 /// Suffixes and what they multiply by, in thousandths.
-const SUFFIXES: [(&str, f64); 13] = [
+const SUFFIXES: [(&str, f64); 15] = [
     ("Ki", 1_024e3),
     ("Mi", 1_048_576e3),
     ("Gi", 1_073_741_824e3),
     ("Ti", 1_099_511_627_776e3),
     ("Pi", 1_125_899_906_842_624e3),
+    ("n", 1e-6),
+    ("u", 1e-3),
     ("m", 1.0),
     ("k", 1e6),
     ("M", 1e9),
@@ -37,7 +39,8 @@ fn same(a: Option<&Quantities>, b: Option<&Quantities>) -> bool {
 }
 
 fn same_quantity(a: &str, b: &str) -> bool {
-    a == b || matches!((thousandths(a), thousandths(b)), (Some(a), Some(b)) if (a - b).abs() < 0.5)
+    a == b
+        || matches!((thousandths(a), thousandths(b)), (Some(a), Some(b)) if (a - b).abs() <= a.abs() * 1e-9)
 }
 
 fn thousandths(text: &str) -> Option<f64> {

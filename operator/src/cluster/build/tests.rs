@@ -131,7 +131,8 @@ fn only_what_a_person_changes_makes_a_broker_stale() {
 
 #[test]
 fn three_brokers_begin_as_one_cluster_with_three_copies() {
-    let spec = serde_json::json!({"brokers": {"replicas": 4}, "config": {"min.insync.replicas": "1"}});
+    let spec =
+        serde_json::json!({"brokers": {"replicas": 4}, "config": {"min.insync.replicas": "1"}});
     let sets = sets(spec.clone());
     assert_eq!(sets.len(), 4);
     let voters = "--set=controller.quorum.voters=0@demo-0-0.demo-brokers.shop.svc:9092,\

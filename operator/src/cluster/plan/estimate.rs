@@ -91,6 +91,9 @@ mod tests {
         assert_eq!(bytes(1023), "1023 bytes");
         assert_eq!(bytes(1536), "1.5 KiB");
         assert_eq!(bytes(3 << 40), "3.0 TiB");
-        assert_eq!((duration(119), duration(600), duration(7200)), ("119 s".into(), "10 min".into(), "2 h".into()));
+        assert_eq!(
+            (duration(119), duration(600), duration(7200)),
+            ("119 s".into(), "10 min".into(), "2 h".into())
+        );
     }
 }

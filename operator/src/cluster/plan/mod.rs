@@ -7,13 +7,14 @@
 //!
 //! The order of concerns, one step a pass:
 //! 1. brokers that should be and are not: [`grow`];
-//! 2. a change of mind: [`shrink::reprieve`];
-//! 3. the spec of brokers that do not work anyway is corrected: [`roll::correct`];
+//! 2. the spec of brokers that do not work anyway is corrected: [`roll::correct`];
+//! 3. a change of mind: [`shrink::reprieve`];
 //! 4. everybody who stays must be ready before anything else is disturbed;
-//! 5. brokers with another spec are restarted, one at a time: [`roll`];
-//! 6. brokers that should not be are emptied and removed: [`shrink`];
-//! 7. partitions move on to new brokers: [`grow::spread`];
-//! 8. the metadata quorum has as many voters as it should: [`voters`].
+//! 5. the metadata quorum gets as many voters as it should have: [`voters::gain`];
+//! 6. brokers with another spec are restarted, one at a time: [`roll`];
+//! 7. brokers that should not be are emptied and removed: [`shrink`];
+//! 8. partitions move on to new brokers: [`grow::spread`];
+//! 9. the metadata quorum gets rid of voters that are too many: [`voters::lose`].
 
 mod answers;
 mod estimate;
@@ -113,13 +114,14 @@ type Concern = Option<Step>;
 /// The next step.
 pub(crate) fn next(situation: &Situation, answers: &Answers) -> Step {
     grow::create(situation)
-        .or_else(|| shrink::reprieve(situation))
         .or_else(|| roll::correct(situation, answers))
+        .or_else(|| shrink::reprieve(situation))
         .or_else(|| everybody_ready(situation))
+        .or_else(|| voters::gain(situation, answers))
         .or_else(|| roll::roll(situation, answers))
         .or_else(|| shrink::shrink(situation, answers))
         .or_else(|| grow::spread(situation, answers))
-        .or_else(|| voters::keep(situation, answers))
+        .or_else(|| voters::lose(situation, answers))
         .unwrap_or(Step::Settled)
 }
 
@@ -138,7 +140,6 @@ impl Situation {
     fn pod(&self, id: i32) -> String {
         super::names::pod(&self.name, id)
     }
-
 }
 
 fn act(action: Action, reason: Reason, text: impl Into<String>) -> Step {
@@ -188,6 +189,13 @@ fn everybody_ready(situation: &Situation) -> Concern {
         ),
     };
     Some(Step::Wait(verdict))
+}
+
+impl Action {
+    /// Whether it gives a vote, which others need not wait for.
+    pub(crate) fn gives_vote(&self) -> bool {
+        matches!(self, Self::Tell(Order::AddVoter { .. }))
+    }
 }
 
 /// Ids as people list them.

@@ -56,6 +56,8 @@ pub(super) struct World {
     pub(super) leader: i32,
     pub(super) volumes: BTreeSet<i32>,
     pub(super) delete_volumes: bool,
+    /// Whether votes can be given.
+    pub(super) no_votes: bool,
     /// Whether brokers answer at all.
     pub(super) silent: bool,
     /// A topic that cannot move.
@@ -85,6 +87,7 @@ impl World {
             leader: 0,
             volumes: BTreeSet::new(),
             delete_volumes: false,
+            no_votes: false,
             silent: false,
             blocked: None,
             scaling: Scaling::default(),
@@ -131,6 +134,12 @@ impl World {
         self.pods.iter().filter(down).map(|(id, _)| *id).collect()
     }
 
+    /// Whether the quorum lives on without these, as a strict judge sees it who knows no exception.
+    fn majority_without(&self, ids: &[i32]) -> bool {
+        let rest = self.voters.iter().filter(|id| !ids.contains(id)).count();
+        rest * 2 > self.voters.len()
+    }
+
     fn answer(&self, question: &Question) -> Result<Answer, SafetyFailure> {
         if self.silent {
             return Err(SafetyFailure::Unknown("no answer".into()));
@@ -138,8 +147,12 @@ impl World {
         let left = |ids: &[i32]| ids.iter().filter_map(|id| self.load.get(id)).sum::<u64>();
         Ok(match question {
             Question::Restart(ids) => Answer::Restart(RestartAnswer {
-                safe: self.down().iter().all(|id| ids.contains(id)),
-                reasons: vec![Obstacle { topic: None, message: "a replica is behind".into() }],
+                safe: self.down().iter().all(|id| ids.contains(id)) && self.majority_without(ids),
+                reasons: vec![Obstacle {
+                    kind: if self.majority_without(ids) { "partition" } else { "quorum" }.into(),
+                    topic: None,
+                    message: "a replica is behind".into(),
+                }],
                 controller: Some(self.leader),
                 ..Default::default()
             }),
@@ -183,12 +196,20 @@ impl World {
                 moving += 1;
             }
         }
-        let left = if from == to { 0 } else { from.iter().filter_map(|id| self.load.get(id)).sum() };
+        let left =
+            if from == to { 0 } else { from.iter().filter_map(|id| self.load.get(id)).sum() };
         let blocked = self.blocked.iter().map(|topic| Obstacle {
+            kind: "partition".into(),
             topic: Some(topic.clone()),
             message: "it needs more brokers".into(),
         });
-        MovesAnswer { planned: moving, moving, left, bytes_left: left * 1024, blocked: blocked.collect() }
+        MovesAnswer {
+            planned: moving,
+            moving,
+            left,
+            bytes_left: left * 1024,
+            blocked: blocked.collect(),
+        }
     }
 
     fn order(&mut self, order: &Order) -> Result<Done, SafetyFailure> {
@@ -206,6 +227,9 @@ impl World {
                 return Ok(Done::Moves(self.shift(&all, &all)));
             }
             Order::StopMoves(ids) => self.log.push(format!("stop {ids:?}")),
+            Order::AddVoter { .. } if self.no_votes => {
+                return Err(SafetyFailure::Refused("it has not caught up".into()));
+            }
             Order::AddVoter { id, .. } => {
                 assert!(self.pods.contains_key(id), "a broker that is not there votes");
                 self.voters.insert(*id);
@@ -291,13 +315,22 @@ impl World {
     fn reconcile(&mut self, kill: Option<Kill>) -> bool {
         let situation = self.situation();
         let mut answers = Answers::default();
-        let (action, said) = loop {
+        let (action, said, result) = loop {
             match next(&situation, &answers) {
                 Step::Ask(question) => {
                     let answer = self.answer(&question);
                     answers.learn(question, answer);
                 }
-                Step::Do(action, said) => break (action, said),
+                Step::Do(_, _) if kill == Some(Kill::Before) => return false,
+                Step::Do(action, said) => {
+                    let result = self.perform(&action, kill == Some(Kill::Within));
+                    match &result {
+                        Err(failure) if action.gives_vote() => {
+                            answers.learn_no_vote(failure.clone());
+                        }
+                        _ => break (action, said, result),
+                    }
+                }
                 Step::Wait(verdict) => {
                     self.verdict = Some(verdict);
                     return false;
@@ -309,18 +342,13 @@ impl World {
                 }
             }
         };
-        if kill == Some(Kill::Before) {
-            return false;
-        }
-        let result = self.perform(&action, kill == Some(Kill::Within));
         if kill.is_some() {
             return false;
         }
         let (scaling, verdict) = outcome(&situation, &action, said, &result, Timestamp::UNIX_EPOCH);
         self.write(&situation, scaling);
-        let settled = verdict.is_none();
-        self.verdict = verdict;
-        settled
+        self.verdict = Some(verdict);
+        false
     }
 
     fn write(&mut self, situation: &Situation, scaling: Scaling) {

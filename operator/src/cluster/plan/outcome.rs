@@ -8,28 +8,26 @@ use super::{Action, Situation, estimate, listed, unknown};
 use crate::safety::{Done, MovesAnswer, Order, SafetyFailure};
 use crate::verdict::Verdict;
 
-/// The intent from now on, and the verdict; no verdict if what happened does not touch whether the cluster serves.
+/// The intent from now on, and the verdict.
 pub(crate) fn outcome(
     situation: &Situation,
     action: &Action,
     said: Verdict,
     result: &Result<Done, SafetyFailure>,
     now: Timestamp,
-) -> (Scaling, Option<Verdict>) {
+) -> (Scaling, Verdict) {
     let scaling = situation.scaling.clone();
     let done = match result {
         Ok(done) => done,
-        // A vote that could not be given matters only to a broker that goes.
-        Err(_) if is_promotion(action) && scaling.removing.is_empty() => return (scaling, None),
-        Err(failure) => return (scaling, Some(unknown(said.message(), failure))),
+        Err(failure) => return (scaling, unknown(said.message(), failure)),
     };
     match (action, done) {
-        (Action::Intend(intent), _) => (intent.clone(), Some(said)),
+        (Action::Intend(intent), _) => (intent.clone(), said),
         (Action::Forget { id, .. }, _) => {
             let removing = without(&scaling.removing, &[*id]);
             let rest = Scaling { removing, ..scaling };
             let none = rest.removing.is_empty() && rest.adding.is_empty();
-            (if none { Scaling::default() } else { rest }, Some(said))
+            (if none { Scaling::default() } else { rest }, said)
         }
         (Action::Tell(Order::StopMoves(back)), _) => {
             let intent = Scaling {
@@ -37,23 +35,15 @@ pub(crate) fn outcome(
                 removing: without(&scaling.removing, back),
                 ..Scaling::default()
             };
-            (intent, Some(said))
+            (intent, said)
         }
         (Action::Tell(Order::Evacuate(_)), Done::Moves(moves)) => evacuating(&scaling, moves, now),
         (Action::Tell(Order::Spread), Done::Moves(moves)) => spreading(scaling, moves, said, now),
-        _ => (scaling, Some(said)),
+        _ => (scaling, said),
     }
 }
 
-fn is_promotion(action: &Action) -> bool {
-    matches!(action, Action::Tell(Order::AddVoter { .. }))
-}
-
-fn evacuating(
-    scaling: &Scaling,
-    moves: &MovesAnswer,
-    now: Timestamp,
-) -> (Scaling, Option<Verdict>) {
+fn evacuating(scaling: &Scaling, moves: &MovesAnswer, now: Timestamp) -> (Scaling, Verdict) {
     let noted = estimate::note(scaling, moves, now);
     let head = format!("removing {}", listed(&noted.removing));
     let idle = moves.moving == 0 && moves.planned == 0;
@@ -64,7 +54,7 @@ fn evacuating(
             topics => format!("topics {}", topics.join(", ")),
         };
         let text = format!("{head}: {topics} cannot move: {}", first.message);
-        return (noted, Some(Verdict::stalled(Reason::ScaleDownBlocked, text)));
+        return (noted, Verdict::stalled(Reason::ScaleDownBlocked, text));
     }
     let text = format!(
         "{head}: {} replicas to move, {} on their way, {}",
@@ -72,7 +62,7 @@ fn evacuating(
         moves.moving,
         estimate::words(&noted, now)
     );
-    (noted, Some(Verdict::working(Reason::ScalingDown, text)))
+    (noted, Verdict::working(Reason::ScalingDown, text))
 }
 
 /// Spreading ends when nothing moves and nothing more can.
@@ -81,11 +71,11 @@ fn spreading(
     moves: &MovesAnswer,
     said: Verdict,
     now: Timestamp,
-) -> (Scaling, Option<Verdict>) {
+) -> (Scaling, Verdict) {
     let idle = moves.moving == 0 && moves.planned == 0;
     if idle && (moves.left == 0 || !moves.blocked.is_empty()) {
         let rest = Scaling { removing: scaling.removing, ..Scaling::default() };
-        return (rest, Some(said));
+        return (rest, said);
     }
     let noted = estimate::note(&scaling, moves, now);
     let text = format!(
@@ -95,5 +85,5 @@ fn spreading(
         moves.moving,
         estimate::words(&noted, now)
     );
-    (noted, Some(Verdict::working(Reason::ScalingUp, text)))
+    (noted, Verdict::working(Reason::ScalingUp, text))
 }

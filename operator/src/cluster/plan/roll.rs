@@ -3,6 +3,7 @@
 use crds::Reason;
 
 use super::{Action, Answers, Concern, Seen, Situation, act, wait};
+use crate::safety::RestartAnswer;
 
 /// A broker that does not work anyway gets its changed spec at once: its restart costs nothing, and a spec that
 /// cannot work must be correctable. One that is busy with its own log is left alone.
@@ -14,7 +15,8 @@ pub(super) fn correct(situation: &Situation, answers: &Answers) -> Concern {
             match answers.recovers(&doing, broker.id) {
                 Ok(false) => {}
                 Ok(true) => {
-                    let text = format!("pod {pod} recovers its log; its changed spec waits for that");
+                    let text =
+                        format!("pod {pod} recovers its log; its changed spec waits for that");
                     return Some(wait(Reason::Rolling, text));
                 }
                 Err(step) => return Some(step),
@@ -33,24 +35,26 @@ pub(super) fn roll(situation: &Situation, answers: &Answers) -> Concern {
     let (first, second) = (stale.first()?, stale.get(1));
     if situation.brokers.len() == 1 {
         // Nobody could take over, so there is nothing to wait for.
-        return Some(restart(situation, first));
+        return Some(restart(situation, first, ""));
     }
-    Some(match may_go(situation, answers, first, second.is_some()) {
-        Turn::Go => restart(situation, first),
+    let mut broker = *first;
+    let mut turn = may_go(situation, answers, broker, second.is_some());
+    if let (Turn::Controller, Some(second)) = (&turn, second) {
+        broker = second;
+        turn = may_go(situation, answers, broker, false);
+    }
+    Some(match turn {
+        Turn::Go(cost) => restart(situation, broker, &cost),
         Turn::Not(step) => step,
-        Turn::Controller => match second {
-            None => restart(situation, first),
-            Some(second) => match may_go(situation, answers, second, false) {
-                Turn::Not(step) => step,
-                Turn::Go | Turn::Controller => restart(situation, second),
-            },
-        },
+        // It cannot be: nobody else could go first.
+        Turn::Controller => wait(Reason::Rolling, format!("{} waits", head(situation, broker))),
     })
 }
 
 /// What to do about a candidate.
 enum Turn {
-    Go,
+    /// It may go; what that costs.
+    Go(String),
     /// It is the active controller, and others can go first.
     Controller,
     Not(super::Step),
@@ -66,7 +70,15 @@ fn may_go(situation: &Situation, answers: &Answers, broker: &Seen, others: bool)
         return Turn::Controller;
     }
     if answer.safe {
-        return Turn::Go;
+        return Turn::Go(away(&answer));
+    }
+    if answer.reasons.iter().all(|r| r.kind == "quorum") && !answer.reasons.is_empty() {
+        // Who votes alone can hand nothing over: there is nothing to wait for.
+        match answers.quorum(&doing) {
+            Ok(quorum) if quorum.voters.len() == 1 => return Turn::Go(away(&answer)),
+            Ok(_) => {}
+            Err(step) => return Turn::Not(step),
+        }
     }
     let why = answer.reasons.first().map_or("the brokers say that it is not safe", |r| &r.message);
     let more = answer.reasons.len().saturating_sub(1);
@@ -74,8 +86,17 @@ fn may_go(situation: &Situation, answers: &Answers, broker: &Seen, others: bool)
     Turn::Not(wait(Reason::Rolling, format!("{doing} waits: {why}{more}")))
 }
 
-fn restart(situation: &Situation, broker: &Seen) -> super::Step {
-    let text = format!("{} restarts", head(situation, broker));
+/// What a restart costs that nobody can help.
+fn away(answer: &RestartAnswer) -> String {
+    match answer.unavoidable.len() {
+        0 => String::new(),
+        1 => "; 1 partition without another replica is away meanwhile".to_owned(),
+        more => format!("; {more} partitions without another replica are away meanwhile"),
+    }
+}
+
+fn restart(situation: &Situation, broker: &Seen, cost: &str) -> super::Step {
+    let text = format!("{} restarts{cost}", head(situation, broker));
     act(Action::Replace(broker.id), Reason::Rolling, text)
 }
 

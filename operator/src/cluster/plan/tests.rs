@@ -42,7 +42,11 @@ fn any_brokers_go_after_everything_has_moved_off_them() {
         let mut world = scaled(replicas, remove);
         world.settle();
         check(&world, ids, &format!("{replicas} without {remove:?}"));
-        assert_eq!(world.volumes.len(), 5.max(*ids.last().unwrap() as usize + 1), "a volume is gone");
+        assert_eq!(
+            world.volumes.len(),
+            5.max(*ids.last().unwrap() as usize + 1),
+            "a volume is gone"
+        );
     }
 }
 
@@ -199,6 +203,37 @@ fn a_cluster_that_never_came_up_can_be_corrected() {
     world.silent = false;
     world.settle();
     assert_eq!(world.log, ["restart 0", "restart 1", "restart 2"]);
+}
+
+#[test]
+fn a_single_voter_that_grows_gets_company_before_it_restarts() {
+    // One broker becomes three, which also changes its configuration.
+    let mut world = World::of(1);
+    (world.replicas, world.version) = (3, 2);
+    world.settle();
+    assert_eq!(world.voters.len(), 3);
+    assert!(world.pods.values().all(|pod| pod.version == 2));
+}
+
+#[test]
+fn a_vote_that_cannot_be_given_keeps_back_nothing_but_removal() {
+    let mut world = World::of(3);
+    (world.replicas, world.version, world.no_votes) = (5, 2, true);
+    world.settle();
+    assert_eq!((world.ids().len(), world.voters.len()), (5, 3));
+    let mut two = World::of(2);
+    two.version = 2;
+    two.settle();
+    assert_eq!(two.log, ["restart 1", "restart 0"]);
+    let mut away = World::of(4);
+    (away.replicas, away.remove, away.no_votes) = (3, vec![0], true);
+    for _ in 0..30 {
+        away.pass(None);
+    }
+    assert_eq!((away.ids().len(), away.voters.len()), (4, 3), "the quorum shrinks");
+    away.no_votes = false;
+    away.settle();
+    assert_eq!(away.voters.into_iter().collect::<Vec<_>>(), [1, 2, 3]);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use crds::Reason;
 
-use super::{Action, Answers, Concern, Situation, Step, act};
+use super::{Action, Answers, Concern, Situation, Step, act, unknown};
 use crate::safety::{Order, QuorumAnswer, QuorumMember};
 use crate::verdict::Verdict;
 
@@ -19,28 +19,44 @@ pub(crate) fn voter_count(brokers: usize) -> usize {
     }
 }
 
-/// Brings the number of voters to what it should be. That the quorum cannot be asked is no reason to say that the
-/// cluster does not serve.
-pub(super) fn keep(situation: &Situation, answers: &Answers) -> Concern {
+/// Gives votes to brokers while there are too few voters. That the quorum cannot be asked, or refuses, keeps back
+/// nothing else.
+pub(super) fn gain(situation: &Situation, answers: &Answers) -> Concern {
+    let quorum = match asked(situation, answers)? {
+        Ok(quorum) => quorum,
+        Err(step) => return Some(step),
+    };
+    let count = staying(situation, &quorum).count();
+    if count >= voter_count(situation.wanted.len()) || answers.no_vote().is_some() {
+        return None;
+    }
+    promote(situation, &quorum, Reason::ScalingUp)
+}
+
+/// Takes the vote of one broker that stays while there are too many voters: an even number of them is worse than
+/// one less.
+pub(super) fn lose(situation: &Situation, answers: &Answers) -> Concern {
+    let quorum = match asked(situation, answers)? {
+        Ok(quorum) => quorum,
+        Err(step) => return Some(step),
+    };
+    if staying(situation, &quorum).count() <= voter_count(situation.wanted.len()) {
+        return None;
+    }
+    let surplus = staying(situation, &quorum).filter(|v| quorum.leader != Some(v.id));
+    surplus.max_by_key(|v| v.id).map(|voter| demote(voter, Reason::ScalingDown))
+}
+
+/// The quorum of a cluster in which there is something to choose; nothing if it cannot be asked.
+fn asked(situation: &Situation, answers: &Answers) -> Option<Result<QuorumAnswer, Step>> {
     if situation.wanted.len() < 2 {
         return None;
     }
-    let quorum = match answers.quorum("checking the metadata quorum") {
-        Ok(quorum) => quorum,
-        Err(step @ Step::Ask(_)) => return Some(step),
-        Err(_) => return None,
-    };
-    let count = staying(situation, &quorum).count();
-    let target = voter_count(situation.wanted.len());
-    if count < target {
-        return promote(situation, &quorum, Reason::ScalingUp);
+    match answers.quorum("checking the metadata quorum") {
+        Ok(quorum) => Some(Ok(quorum)),
+        Err(step @ Step::Ask(_)) => Some(Err(step)),
+        Err(_) => None,
     }
-    if count > target {
-        let surplus = staying(situation, &quorum).filter(|v| quorum.leader != Some(v.id));
-        let surplus = surplus.max_by_key(|v| v.id)?;
-        return Some(demote(surplus, Reason::ScalingDown));
-    }
-    None
 }
 
 /// Takes the vote of brokers that go, after others have got theirs. `None` if they have none.
@@ -60,7 +76,10 @@ pub(super) fn without(
     if count < voter_count(situation.wanted.len())
         && let Some(step) = promote(situation, &quorum, Reason::ScalingDown)
     {
-        return Ok(Some(step));
+        return match answers.no_vote() {
+            None => Ok(Some(step)),
+            Some(failure) => Err(Step::Wait(unknown(text, failure))),
+        };
     }
     if count == 0 {
         let text = format!(
