@@ -97,7 +97,9 @@ pub struct ClusterSpec {
     #[serde(default)]
     pub brokers: Brokers,
     /// Broker configuration, by Kafka's keys, such as `auto.create.topics.enable` or `log.retention.hours`.
-    /// Addresses, ids and folders are the operator's and may not be set here. A change restarts the brokers.
+    /// Addresses, ids, racks and folders are the operator's and may not be set here. From three brokers on, unless
+    /// `default.replication.factor` is set, it is 3, and so is that of the offsets topic, with
+    /// `min.insync.replicas` 2. A change restarts the brokers, one at a time, when they say that it is safe.
     #[serde(
         default,
         skip_serializing_if = "BTreeMap::is_empty",

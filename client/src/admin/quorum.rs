@@ -33,6 +33,8 @@ impl Admin {
             ..Default::default()
         };
         let request = AddRaftVoterRequest {
+            // Whichever cluster answers: the client knows it by its address.
+            cluster_id: None,
             timeout_ms: CHANGE_TIMEOUT_MS,
             voter_id: voter.id,
             voter_directory_id: voter.directory_id,
@@ -46,6 +48,7 @@ impl Admin {
     /// Makes a voter of the metadata quorum an observer.
     pub async fn remove_raft_voter(&self, voter: &RaftVoter) -> Result<(), ClientError> {
         let request = RemoveRaftVoterRequest {
+            cluster_id: None,
             voter_id: voter.id,
             voter_directory_id: voter.directory_id,
             ..Default::default()

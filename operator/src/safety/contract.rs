@@ -77,8 +77,8 @@ pub(crate) struct QuorumAnswer {
 pub(crate) struct QuorumMember {
     pub(crate) id: i32,
     pub(crate) directory_id: String,
-    /// Records that it lacks.
-    pub(crate) lag: i64,
+    /// Records that it lacks; nothing if it has not been heard of.
+    pub(crate) lag: Option<u64>,
 }
 
 /// What comes with another status than 200.
@@ -109,9 +109,11 @@ mod tests {
         assert_eq!(restart.reasons[0].topic.as_deref(), Some("t"));
         let quorum: QuorumAnswer = read(serde_json::json!({
             "leader": 2, "epoch": 5, "highWatermark": 10, "observers": [],
-            "voters": [{"id": 0, "directoryId": "d", "logEndOffset": 10, "lag": 0, "lastCaughtUpMs": 12}]}))
+            "voters": [{"id": 0, "directoryId": "d", "logEndOffset": 10, "lag": 0, "lastCaughtUpMs": 12},
+                       {"id": 1, "directoryId": "e", "logEndOffset": null, "lag": null, "lastCaughtUpMs": null}]}))
         .unwrap();
         assert_eq!(quorum.voters[0].directory_id, "d");
+        assert_eq!((quorum.voters[0].lag, quorum.voters[1].lag), (Some(0), None));
         let moves: MovesAnswer = read(serde_json::json!({
             "planned": 1, "moving": 2, "left": 3, "bytesLeft": 4, "blocked": []}))
         .unwrap();

@@ -10,8 +10,9 @@ use super::contract::Refusal;
 use super::{Answer, Brokers, Done, Order, Question, SafetyFailure};
 use crate::kafka::{KafkaClients, KafkaFailure};
 
-/// Longest wait for one broker's answer: a reconcile does not wait, it comes back.
-const ASK_TIMEOUT: Duration = Duration::from_secs(3);
+/// Longest wait for one broker's answer. The active controller makes sure of a majority before it answers, which
+/// takes it a heartbeat, or three seconds if there is none.
+const ASK_TIMEOUT: Duration = Duration::from_secs(5);
 /// Brokers that are asked before nobody counts as having answered.
 const MAX_TRIES: usize = 4;
 

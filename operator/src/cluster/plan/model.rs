@@ -164,8 +164,11 @@ impl World {
                 blocked: Vec::new(),
             }),
             Question::Quorum => {
-                let member =
-                    |id: &i32| QuorumMember { id: *id, directory_id: format!("d{id}"), lag: 0 };
+                let member = |id: &i32| QuorumMember {
+                    id: *id,
+                    directory_id: format!("d{id}"),
+                    lag: Some(0),
+                };
                 let observers = self.registered.iter().filter(|id| !self.voters.contains(id));
                 Answer::Quorum(QuorumAnswer {
                     leader: Some(self.leader),

@@ -8,7 +8,7 @@ use crate::safety::{Order, QuorumAnswer, QuorumMember};
 use crate::verdict::Verdict;
 
 /// Records that a broker may lack and still become a voter: it has them before the change is committed.
-const MAX_LAG: i64 = 1000;
+const MAX_LAG: u64 = 1000;
 
 /// Voters of a cluster of so many brokers. Always an odd number: one more would not survive one more failure.
 pub(crate) fn voter_count(brokers: usize) -> usize {
@@ -103,7 +103,7 @@ fn promote(situation: &Situation, quorum: &QuorumAnswer, reason: Reason) -> Conc
     let fit = |m: &&QuorumMember| {
         situation.staying().any(|b| b.id == m.id && b.is_ready())
             && !quorum.voters.iter().any(|v| v.id == m.id)
-            && m.lag <= MAX_LAG
+            && m.lag.is_some_and(|lag| lag <= MAX_LAG)
             && !m.directory_id.is_empty()
     };
     let member = quorum.observers.iter().filter(fit).min_by_key(|m| m.id)?;
