@@ -31,8 +31,8 @@ mod types;
 
 pub use admin::{
     Admin, ClusterDescription, ConfigEntry, ConfigOp, GroupDescription, GroupListing,
-    GroupMemberDescription, ListedOffset, NewTopic, OffsetSpec, PartitionInfo, TopicConfigs,
-    TopicDescription, TopicListing,
+    GroupMemberDescription, ListedOffset, NewTopic, OffsetSpec, PartitionInfo, RaftVoter,
+    TopicConfigs, TopicDescription, TopicListing,
 };
 pub use cluster::{Client, Node, PartitionMetadata, TopicMetadata};
 pub use config::{ClientConfig, ConfigError};

@@ -6,6 +6,8 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
 use crate::common::{Resources, Storage, one};
 use crate::condition::Condition;
 use crate::config;
@@ -14,6 +16,7 @@ use crate::config;
 pub const OPERATOR_KEYS: &[&str] = &[
     "advertised.listeners",
     "broker.id",
+    "broker.rack",
     "controller.listener.names",
     "controller.quorum.bootstrap.servers",
     "controller.quorum.voters",
@@ -94,14 +97,16 @@ pub struct ClusterSpec {
     #[serde(default)]
     pub brokers: Brokers,
     /// Broker configuration, by Kafka's keys, such as `auto.create.topics.enable` or `log.retention.hours`.
-    /// Addresses, ids and folders are the operator's and may not be set here. A change restarts the brokers.
+    /// Addresses, ids, racks and folders are the operator's and may not be set here. From three brokers on, unless
+    /// `default.replication.factor` is set, it is 3, and so is that of the offsets topic, with
+    /// `min.insync.replicas` 2. A change restarts the brokers, one at a time, when they say that it is safe.
     #[serde(
         default,
         skip_serializing_if = "BTreeMap::is_empty",
         deserialize_with = "config::deserialize"
     )]
     #[schemars(schema_with = "config::schema")]
-    #[x_kube(validation = Rule::new("self.all(k, !(k in ['advertised.listeners', 'broker.id', 'controller.listener.names', 'controller.quorum.bootstrap.servers', 'controller.quorum.voters', 'inter.broker.listener.name', 'listeners', 'log.dir', 'log.dirs', 'node.id', 'process.roles']))").message("config may not set ids, listeners, log.dirs, process.roles or controller.quorum keys: the operator sets them"))]
+    #[x_kube(validation = Rule::new("self.all(k, !(k in ['advertised.listeners', 'broker.id', 'broker.rack', 'controller.listener.names', 'controller.quorum.bootstrap.servers', 'controller.quorum.voters', 'inter.broker.listener.name', 'listeners', 'log.dir', 'log.dirs', 'node.id', 'process.roles']))").message("config may not set ids, racks, listeners, log.dirs, process.roles or controller.quorum keys: the operator sets them"))]
     pub config: BTreeMap<String, String>,
     /// Container image of the brokers. Default: the image that the operator was installed with when the
     /// brokers were created; an upgrade of the operator does not change it and so restarts nothing.
@@ -114,14 +119,22 @@ pub struct ClusterSpec {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Brokers {
-    /// Number of brokers. Only one is supported so far.
+    /// Number of brokers. More: brokers start, and partitions move on to them. Fewer: everything moves off the
+    /// brokers with the highest ids (or those of `removeIds`) first, and only then do they go.
     #[serde(default = "one")]
     #[schemars(range(min = 1, max = 1000))]
-    #[x_kube(validation = Rule::new("self == 1").message("only one broker is supported so far: write replicas: 1"))]
     pub replicas: i32,
+    /// Ids of brokers that should not be: where fewer brokers are wanted these go instead of the highest ids,
+    /// and where as many are wanted others take their place. New brokers never get an id of this list.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 100), inner(range(min = 0)), extend("x-kubernetes-list-type" = "set"))]
+    pub remove_ids: Vec<i32>,
     /// Volume of each broker. It is kept when the Cluster is deleted.
     #[serde(default)]
     pub storage: Storage,
+    /// What becomes of the volumes of brokers that went.
+    #[serde(default)]
+    pub persistent_volume_claim_retention_policy: VolumeRetention,
     /// CPU and memory of each broker. Default: 100m and 256Mi are requested, 1Gi is the limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resources: Option<Resources>,
@@ -129,8 +142,32 @@ pub struct Brokers {
 
 impl Default for Brokers {
     fn default() -> Self {
-        Self { replicas: one(), storage: Storage::default(), resources: None }
+        Self {
+            replicas: one(),
+            remove_ids: Vec::new(),
+            storage: Storage::default(),
+            persistent_volume_claim_retention_policy: VolumeRetention::default(),
+            resources: None,
+        }
     }
+}
+
+/// When volumes are deleted, in the words of a StatefulSet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct VolumeRetention {
+    /// `Retain` keeps the volume of a broker that was scaled away, and a later broker of the same id takes it up
+    /// again. `Delete` removes it, after everything has moved off it.
+    #[serde(default)]
+    pub when_scaled: Retention,
+}
+
+/// Whether a volume stays.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum Retention {
+    #[default]
+    Retain,
+    Delete,
 }
 
 /// What the cluster is.
@@ -163,6 +200,39 @@ pub struct ClusterStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["id"]))]
     pub brokers: Vec<BrokerStatus>,
+    /// Brokers that are on their way in or out. The operator writes it down before it acts, so that it goes on
+    /// from here after a restart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scaling: Option<Scaling>,
+}
+
+/// What is on its way while brokers come and go.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Scaling {
+    /// Ids of brokers that partitions are still to move on to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub adding: Vec<i32>,
+    /// Ids of brokers that everything is to move off, or that are not forgotten yet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub removing: Vec<i32>,
+    /// Bytes that have still to move.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes_left: Option<i64>,
+    /// Most bytes that there were to move since `startTime`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes_total: Option<i64>,
+    /// When the moves began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "optional_time")]
+    pub start_time: Option<Time>,
+    /// Topics that cannot move as things are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub blocked_topics: Vec<String>,
+}
+
+fn optional_time(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({"type": "string", "format": "date-time"})
 }
 
 /// What one broker is.
@@ -175,6 +245,9 @@ pub struct BrokerStatus {
     pub ready: bool,
     /// Name of its pod.
     pub pod: String,
+    /// Zone of the node that it runs on, which is its rack.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone: Option<String>,
     /// What it waits for, if it is not ready.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiting_for: Option<String>,

@@ -119,6 +119,18 @@ reasons! {
     PodsNotReady,
     /// A pod keeps failing or its image cannot be pulled; read the message and the pod's log, then correct the spec.
     PodFailing,
+    /// Brokers are restarted one after the other because the spec changed; the message says how far that is and what it waits for.
+    Rolling,
+    /// Brokers were added, and partitions move on to them; the message says how far that is.
+    ScalingUp,
+    /// Brokers are to go, and everything moves off them first; the message says how far that is.
+    ScalingDown,
+    /// Brokers are to go, and some topics cannot move off them; the message names them and says what to change.
+    ScaleDownBlocked,
+    /// The brokers could not say whether the next step is safe; nothing is restarted or removed until they can.
+    SafetyUnknown,
+    /// What the cluster began with is not known any more; the message says which object to restore.
+    IdentityLost,
     /// The pods are ready, but the service does not answer yet.
     EndpointNotReady,
     /// The spec cannot work as written; the message says which field and what to write.

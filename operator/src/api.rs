@@ -2,7 +2,10 @@
 
 use std::fmt::Debug;
 
-use kube::api::{Api, ApiResource, DynamicObject, ListParams, Patch, PatchParams};
+use kube::api::{
+    Api, ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams,
+    Preconditions,
+};
 use kube::core::NamespaceResourceScope;
 use kube::{Client, Resource, ResourceExt};
 use serde::Serialize;
@@ -102,6 +105,50 @@ pub(crate) async fn get<K: Namespaced>(
     let api = Api::<K>::namespaced(client.clone(), namespace);
     let result = api.get_opt(name).await;
     result.map_err(|e| ApiFailure::new(format!("read {} {name}", K::kind(&())), e))
+}
+
+/// Creates an object. One that is there already is an error: nothing is overwritten.
+pub(crate) async fn create<K>(client: &Client, manager: &str, object: &K) -> Result<K, ApiFailure>
+where
+    K: Namespaced + Serialize,
+{
+    let name = object.name_any();
+    let api = Api::<K>::namespaced(client.clone(), &object.namespace().unwrap_or_default());
+    let params = PostParams { field_manager: Some(manager.to_owned()), ..PostParams::default() };
+    let result = api.create(&params, object).await;
+    result.map_err(|e| ApiFailure::new(format!("create {} {name}", K::kind(&())), e))
+}
+
+/// Deletes exactly this object, not another of its name; one that is gone is deleted already.
+pub(crate) async fn delete<K: Namespaced>(client: &Client, object: &K) -> Result<(), ApiFailure> {
+    let name = object.name_any();
+    let api = Api::<K>::namespaced(client.clone(), &object.namespace().unwrap_or_default());
+    let params = DeleteParams {
+        preconditions: Some(Preconditions { uid: object.uid(), ..Preconditions::default() }),
+        ..DeleteParams::background()
+    };
+    match api.delete(&name, &params).await {
+        Ok(_) => Ok(()),
+        Err(kube::Error::Api(e)) if e.code == 404 => Ok(()),
+        Err(e) => Err(ApiFailure::new(format!("delete {} {name}", K::kind(&())), e)),
+    }
+}
+
+/// Sets one label of an object.
+pub(crate) async fn label<K: Namespaced>(
+    client: &Client,
+    object: &K,
+    key: &str,
+    value: &str,
+) -> Result<(), ApiFailure> {
+    let name = object.name_any();
+    let api = Api::<K>::namespaced(client.clone(), &object.namespace().unwrap_or_default());
+    let patch = json!({"metadata": {"labels": {key: value}}});
+    match api.patch(&name, &PatchParams::default(), &Patch::Merge(&patch)).await {
+        Ok(_) => Ok(()),
+        Err(kube::Error::Api(e)) if e.code == 404 => Ok(()),
+        Err(e) => Err(ApiFailure::new(format!("label {} {name}", K::kind(&())), e)),
+    }
 }
 
 /// Lists the objects of a namespace that carry labels.

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use client::{Admin, ApiError, Client, ClientConfig, ClientError, ConfigOp, NewTopic};
+use client::{Admin, ApiError, Client, ClientConfig, ClientError, ConfigOp, NewTopic, RaftVoter};
 use protocol::ErrorCode;
 
 /// Longest time for one order, retries included, in milliseconds.
@@ -52,8 +52,8 @@ impl From<ApiError> for KafkaFailure {
 #[derive(Debug)]
 pub(crate) struct ClusterInfo {
     pub(crate) id: String,
-    /// Brokers that are registered and not fenced.
-    pub(crate) brokers: usize,
+    /// Ids of the brokers that are registered and not fenced.
+    pub(crate) brokers: Vec<i32>,
 }
 
 /// A topic as it is.
@@ -98,7 +98,7 @@ impl KafkaClients {
         let cluster = within(admin.describe_cluster()).await?;
         Ok(ClusterInfo {
             id: cluster.cluster_id.unwrap_or_default(),
-            brokers: cluster.brokers.len(),
+            brokers: cluster.brokers.iter().map(|b| b.id).collect(),
         })
     }
 
@@ -184,6 +184,34 @@ impl KafkaClients {
         }
     }
 
+    /// Makes a node vote in the metadata quorum; one that does already is done.
+    pub(crate) async fn add_voter(
+        &self,
+        address: &str,
+        id: i32,
+        directory_id: &str,
+        host: &str,
+        port: u16,
+    ) -> Result<(), KafkaFailure> {
+        let voter = raft_voter(id, directory_id)?;
+        let admin = self.admin(address);
+        let order = admin.add_raft_voter(&voter, host, port);
+        within(unless(order, ErrorCode::DUPLICATE_VOTER)).await
+    }
+
+    /// Takes a node's vote in the metadata quorum; one that has none is done.
+    pub(crate) async fn remove_voter(
+        &self,
+        address: &str,
+        id: i32,
+        directory_id: &str,
+    ) -> Result<(), KafkaFailure> {
+        let voter = raft_voter(id, directory_id)?;
+        let admin = self.admin(address);
+        let order = admin.remove_raft_voter(&voter);
+        within(unless(order, ErrorCode::VOTER_NOT_FOUND)).await
+    }
+
     /// Throws a cluster's client away.
     pub(crate) fn forget(&self, address: &str) {
         self.lock().remove(address);
@@ -232,6 +260,24 @@ async fn within<T, E: Into<KafkaFailure>>(
             Err(KafkaFailure::Later(format!("no answer within {} s", ORDER_TIMEOUT.as_secs())))
         }
     }
+}
+
+/// An order that is done already is done.
+async fn unless(
+    order: impl Future<Output = Result<(), ClientError>>,
+    done: ErrorCode,
+) -> Result<(), ClientError> {
+    match order.await {
+        Err(ClientError::Api(error)) if error.code == done => Ok(()),
+        result => result,
+    }
+}
+
+fn raft_voter(id: i32, directory_id: &str) -> Result<RaftVoter, KafkaFailure> {
+    let directory_id = directory_id.parse().map_err(|_| {
+        KafkaFailure::Later(format!("node {id} has not said which data folder it has"))
+    })?;
+    Ok(RaftVoter { id, directory_id })
 }
 
 /// The answer for the only topic that was asked about.

@@ -13,6 +13,11 @@ pub(crate) const MANAGED_BY: &str = "vltava-operator";
 pub(crate) const MANAGED_SELECTOR: &str = "app.kubernetes.io/managed-by=vltava-operator";
 /// Hash of the configuration, on pod templates: another configuration restarts the pod.
 pub(crate) const CONFIG_HASH: &str = "vltava.dev/config-hash";
+/// Hash of everything that a person asked for, on the StatefulSets of brokers: another one restarts the pod, and a
+/// new release of the operator does not.
+pub(crate) const SPEC_HASH: &str = "vltava.dev/spec-hash";
+/// Zone of a node, and, once the operator has copied it, of a broker's pod.
+pub(crate) const ZONE: &str = "topology.kubernetes.io/zone";
 /// Kafka's node id, on a broker's objects.
 pub(crate) const BROKER_ID: &str = "vltava.dev/broker-id";
 

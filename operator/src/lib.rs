@@ -4,8 +4,8 @@
 //! **Contents.** One folder a kind ([`cluster`], [`topic`], [`connect`], [`connector`], [`streams_app`]), each in
 //! the same four steps: *dereference* (reads), *validate* (pure), *build* or *plan* (pure), *apply*; then
 //! *status*. Around them: [`drive`] runs the steps for a kind and writes its status, [`verdict`] turns an
-//! outcome into conditions, [`api`] is server-side apply, [`workload`] is what all pods have in common, [`kafka`]
-//! and [`connect_rest`] are the two doors to the running system, [`lease`] lets one operator lead,
+//! outcome into conditions, [`api`] is server-side apply, [`workload`] is what all pods have in common, [`kafka`],
+//! [`safety`] and [`connect_rest`] are the doors to the running system, [`lease`] lets one operator lead,
 //! [`health`] and [`metrics`] are its own HTTP port, [`run`] wires everything.
 //!
 //! **Must not know**: what is inside a broker or a worker. It asks them.
@@ -33,6 +33,7 @@ mod metrics;
 mod properties;
 mod references;
 mod run;
+mod safety;
 #[cfg(test)]
 mod testing;
 mod verdict;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crds::{Cluster, Connect, Connector, StreamsApp, Topic};
 use futures_util::future::join_all;
 use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::api::core::v1::Pod;
 use kube::core::{DeserializeGuard, NamespaceResourceScope};
 use kube::runtime::controller::Controller;
 use kube::runtime::reflector::{ObjectRef, Store};
@@ -13,6 +14,7 @@ use kube::{Api, Client, Resource, ResourceExt as _};
 use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
 
+use crate::cluster;
 use crate::config::OperatorConfig;
 use crate::context::Context;
 use crate::drive;
@@ -122,7 +124,11 @@ async fn control(
     let connects = scope.controller::<Connect>();
     let connectors = scope.controller::<Connector>();
     let apps = scope.controller::<StreamsApp>();
-    let clusters = scope.owning_pods(clusters);
+    let clusters = scope.owning_pods(clusters).watches(
+        scope.api::<Pod>(),
+        watcher::Config::default().labels(cluster::OWNER_KEY),
+        of_cluster,
+    );
     let known_topics = topics.store();
     let topics = topics.watches(
         scope.api::<Cluster>(),
@@ -230,6 +236,13 @@ impl Scope {
             .owns(self.api::<k8s_openapi::api::core::v1::Service>(), managed.clone())
             .owns(self.api::<k8s_openapi::api::core::v1::ConfigMap>(), managed)
     }
+}
+
+/// Maps a change of a broker's pod to its cluster. StatefulSets show most of it, but not that a pod has got a node,
+/// whose zone it must learn before its container starts.
+fn of_cluster(pod: Pod) -> Option<ObjectRef<Guarded<Cluster>>> {
+    let name = pod.metadata.labels.as_ref()?.get(cluster::OWNER_KEY)?;
+    Some(ObjectRef::new(name).within(pod.metadata.namespace.as_ref()?))
 }
 
 /// Maps a change of an object to those that refer to it by name in its namespace.

@@ -76,6 +76,18 @@ async fn answer(State(api): State<FakeApi>, method: Method, uri: Uri, body: Byte
     if path.contains("/events") {
         return json(sent);
     }
+    if method == Method::DELETE {
+        api.writes.lock().unwrap().push(format!("DELETE {path}"));
+        let gone = api.objects.lock().unwrap().remove(&path);
+        return json(gone.unwrap_or_else(not_found));
+    }
+    let path = match method {
+        Method::POST => format!("{path}/{}", sent["metadata"]["name"].as_str().unwrap_or_default()),
+        _ => path,
+    };
+    if method == Method::POST && api.get(&path).is_some() {
+        return (StatusCode::CONFLICT, axum::Json(conflict())).into_response();
+    }
     api.writes.lock().unwrap().push(path.clone());
     let (key, status) = match path.strip_suffix("/status") {
         Some(key) => (key.to_owned(), sent.get("status").cloned()),
@@ -110,6 +122,10 @@ fn list(api: &FakeApi, path: &str) -> Value {
         .map(|(_, o)| o.clone())
         .collect();
     json!({"apiVersion": "v1", "kind": "List", "metadata": {}, "items": items})
+}
+
+fn conflict() -> Value {
+    json!({"apiVersion": "v1", "kind": "Status", "status": "Failure", "reason": "AlreadyExists", "code": 409, "message": "it exists", "metadata": {}})
 }
 
 fn not_found() -> Value {

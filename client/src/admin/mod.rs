@@ -3,6 +3,7 @@
 mod configs;
 mod groups;
 mod offsets;
+mod quorum;
 mod topics;
 
 use protocol::Request;
@@ -13,6 +14,7 @@ use crate::{Client, ClientError, Node};
 pub use configs::{ConfigEntry, ConfigOp, TopicConfigs};
 pub use groups::{GroupDescription, GroupListing, GroupMemberDescription};
 pub use offsets::{ListedOffset, OffsetSpec};
+pub use quorum::RaftVoter;
 pub use topics::{NewTopic, PartitionInfo, TopicDescription, TopicListing};
 
 /// Administration of a cluster. Clones share the client's connections.

@@ -1,8 +1,8 @@
 //! Step one: everything that the other steps need from outside, read once.
 
-use crds::Cluster;
+use crds::{Cluster, ClusterStatus};
 use k8s_openapi::api::apps::v1::StatefulSet;
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod};
 use kube::ResourceExt as _;
 
 use super::names;
@@ -14,6 +14,12 @@ use crate::context::Context;
 pub(crate) struct Live {
     pub(crate) sets: Vec<StatefulSet>,
     pub(crate) pods: Vec<Pod>,
+    /// The status as it was last written, not as a cache has it: what it says of scaling is what is gone by.
+    pub(crate) status: ClusterStatus,
+    /// What the cluster began with.
+    pub(crate) identity: Option<ConfigMap>,
+    /// Whether the first broker has a volume, as far as that had to be known.
+    pub(crate) has_volume: bool,
 }
 
 impl Live {
@@ -31,9 +37,19 @@ impl Live {
 pub(crate) async fn dereference(object: &Cluster, ctx: &Context) -> Result<Live, ApiFailure> {
     let (name, namespace) = (object.name_any(), object.namespace().unwrap_or_default());
     let labels = names::labels(&name).query();
-    let (sets, pods) = tokio::try_join!(
+    let identity_name = names::identity(&name);
+    let (sets, pods, identity, fresh) = tokio::try_join!(
+        api::list::<StatefulSet>(&ctx.client, &namespace, &labels),
         api::list(&ctx.client, &namespace, &labels),
-        api::list(&ctx.client, &namespace, &labels),
+        api::get::<ConfigMap>(&ctx.client, &namespace, &identity_name),
+        api::get::<Cluster>(&ctx.client, &namespace, &name),
     )?;
-    Ok(Live { sets, pods })
+    let has_volume = if identity.is_none() && sets.is_empty() {
+        let first = names::volume(&name, 0);
+        api::get::<PersistentVolumeClaim>(&ctx.client, &namespace, &first).await?.is_some()
+    } else {
+        false
+    };
+    let status = fresh.and_then(|c| c.status).or_else(|| object.status.clone());
+    Ok(Live { sets, pods, status: status.unwrap_or_default(), identity, has_volume })
 }

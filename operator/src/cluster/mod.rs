@@ -1,24 +1,38 @@
 //! `Cluster`: one StatefulSet of one pod for each broker, so that each can change, grow and go by itself, with
-//! volumes that the operator makes and never deletes.
+//! volumes that the operator makes.
+//!
+//! A pass reads what is there ([`dereference`]), checks the spec ([`validate`]), applies what pods must find
+//! ([`build`], [`apply`]), asks [`plan`] for the one next step of a roll or of scaling and carries it out
+//! ([`perform`]), and says how things are ([`status`]).
 
 mod apply;
 mod build;
 mod dereference;
+mod identity;
 mod names;
+mod perform;
+mod plan;
+mod situation;
 mod status;
 mod validate;
 
 use std::time::Duration;
 
-use crds::{Cluster, ClusterStatus};
+use crds::{Cluster, ClusterStatus, Reason, Scaling};
+use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt as _;
 
+use self::dereference::Live;
+use self::plan::{Action, Answers, Step};
+use self::validate::Wanted;
 use crate::api::{self, ApiFailure};
 use crate::context::Context;
 use crate::drive::{Outcome, reconciled};
+use crate::safety::{BrokerDoor, Brokers};
 use crate::verdict::Verdict;
+use crate::workload::{ADMIN_PORT, KAFKA_PORT};
 
-pub(crate) use names::bootstrap;
+pub(crate) use names::{OWNER_KEY, bootstrap};
 
 reconciled!(Cluster, ClusterStatus, cluster);
 
@@ -26,6 +40,10 @@ reconciled!(Cluster, ClusterStatus, cluster);
 const RESYNC: Duration = Duration::from_secs(60);
 /// When to look again while something is on its way; events of the StatefulSets usually come first.
 const POLL: Duration = Duration::from_secs(2);
+/// When to go on after an intent has been written down.
+const SOON: Duration = Duration::from_millis(50);
+/// Most questions in one pass; the plan needs four.
+const MAX_QUESTIONS: usize = 8;
 
 async fn reconcile(object: &Cluster, ctx: &Context) -> Result<Outcome<ClusterStatus>, ApiFailure> {
     if api::is_deleted(object) {
@@ -33,16 +51,113 @@ async fn reconcile(object: &Cluster, ctx: &Context) -> Result<Outcome<ClusterSta
         return Ok(Outcome::Gone);
     }
     let live = dereference::dereference(object, ctx).await?;
-    let wanted = match validate::validate(object, &live, &ctx.config.image) {
+    let random_id = protocol::Uuid::from_random(fastrand::u128(..)).to_string();
+    let wanted = match validate::validate(object, &live, &ctx.config.image, &random_id) {
         Ok(wanted) => wanted,
         Err(verdict) => {
-            let status = object.status.clone().unwrap_or_default();
-            return Ok(Outcome::Found { verdict, status, again: None });
+            return Ok(Outcome::Found { verdict, status: live.status, again: None });
         }
     };
-    let children = build::build(&wanted);
-    let applied = apply::apply(ctx, children).await?;
-    let (verdict, status) = status::status(ctx, &wanted, &live, &applied).await;
-    let again = if matches!(verdict, Verdict::Ready(..)) { RESYNC } else { POLL };
+    // First of all: the container of a new pod starts soon, and learns its rack only then.
+    apply::copy_zones(ctx, &live).await;
+    let volumes = apply::apply(ctx, &wanted, build::build(&wanted)).await?;
+    let door = door(ctx, &wanted, &live);
+    let pass = step(object, ctx, &wanted, &live, &door).await?;
+    let mut status = status::observe(&wanted, &live);
+    status.scaling = (pass.scaling != Scaling::default()).then_some(pass.scaling);
+    let verdict = match pass.verdict {
+        Some(verdict) => verdict,
+        None => status::serves(ctx, &wanted, &mut status).await,
+    };
+    let verdict = match volumes {
+        Err(failure) if matches!(verdict, Verdict::Ready(..)) => failed(&failure),
+        _ => verdict,
+    };
+    let again = match &verdict {
+        Verdict::Ready(..) => RESYNC,
+        _ if pass.go_on => SOON,
+        _ => POLL,
+    };
     Ok(Outcome::Found { verdict, status, again: Some(again) })
+}
+
+/// Everything serves, but something that the spec asks for could not be applied, such as a larger volume.
+fn failed(failure: &ApiFailure) -> Verdict {
+    if failure.is_refusal() {
+        Verdict::stalled(Reason::ApiError, failure.describe())
+    } else {
+        Verdict::working(Reason::ApiError, failure.describe())
+    }
+}
+
+/// What a pass came to.
+struct Pass {
+    scaling: Scaling,
+    /// `None` if the brokers are those that the spec asks for, and it is to be seen whether they serve.
+    verdict: Option<Verdict>,
+    /// Whether there is nothing to wait for before the next pass.
+    go_on: bool,
+}
+
+/// Takes the next step of a roll or of scaling.
+async fn step(
+    object: &Cluster,
+    ctx: &Context,
+    wanted: &Wanted,
+    live: &Live,
+    brokers: &impl Brokers,
+) -> Result<Pass, ApiFailure> {
+    let situation = situation::situation(wanted, live);
+    let mut answers = Answers::default();
+    for _ in 0..MAX_QUESTIONS {
+        let (action, said) = match plan::next(&situation, &answers) {
+            Step::Ask(question) => {
+                let answer = brokers.ask(&question).await;
+                answers.learn(question, answer);
+                continue;
+            }
+            Step::Do(action, said) => (action, said),
+            Step::Wait(verdict) => {
+                let scaling = situation.scaling;
+                return Ok(Pass { scaling, verdict: Some(verdict), go_on: false });
+            }
+            Step::Settled => {
+                return Ok(Pass { scaling: Scaling::default(), verdict: None, go_on: false });
+            }
+        };
+        let result = perform::perform(ctx, wanted, live, brokers, &action).await?;
+        match &result {
+            Err(failure) if action.gives_vote() => {
+                tracing::warn!(cluster = wanted.name, ?action, %failure, "a vote could not be given");
+                answers.learn_no_vote(failure.clone());
+                continue;
+            }
+            Err(_) => {}
+            Ok(_) => perform::tell(object, ctx, &action, &said).await,
+        }
+        let go_on = matches!(action, Action::Intend(_));
+        let (scaling, verdict) =
+            plan::outcome(&situation, &action, said, &result, Timestamp::now());
+        return Ok(Pass { scaling, verdict: Some(verdict), go_on });
+    }
+    let verdict = Some(plan::too_many_questions());
+    Ok(Pass { scaling: situation.scaling, verdict, go_on: false })
+}
+
+fn door<'a>(ctx: &'a Context, wanted: &Wanted, live: &Live) -> BrokerDoor<'a> {
+    let host = |id: i32| (id, names::host(&wanted.name, id, &wanted.namespace));
+    let ids = || live.sets.iter().filter_map(validate::broker_id);
+    let ready = |id: &i32| {
+        let pod = live.pod(&names::pod(&wanted.name, *id));
+        pod.map(crate::workload::pod_state) == Some(crate::workload::PodState::Ready)
+    };
+    BrokerDoor {
+        http: &ctx.http,
+        kafka: &ctx.kafka,
+        address: bootstrap(&wanted.name, &wanted.namespace),
+        hosts: ids().map(host).collect(),
+        ready: ids().filter(ready).collect(),
+        admin_port: ADMIN_PORT,
+        kafka_port: KAFKA_PORT,
+    }
 }

@@ -40,6 +40,11 @@ pub(crate) fn config_map(cluster: &str) -> String {
     format!("{cluster}-broker-config")
 }
 
+/// ConfigMap with what the cluster began with.
+pub(crate) fn identity(cluster: &str) -> String {
+    format!("{cluster}-identity")
+}
+
 /// ServiceAccount and PodDisruptionBudget.
 pub(crate) fn common(cluster: &str) -> String {
     format!("{cluster}-broker")

@@ -204,7 +204,8 @@ fn turned(before: &[Condition], now: &[Condition]) -> bool {
     ready(before) != ready(now)
 }
 
-async fn publish<K: Reconciled>(object: &K, ctx: &Context, verdict: &Verdict) {
+/// Publishes a verdict as an Event of the object.
+pub(crate) async fn publish<K: Reconciled>(object: &K, ctx: &Context, verdict: &Verdict) {
     let type_ = if matches!(verdict, Verdict::Stalled(..)) {
         EventType::Warning
     } else {

@@ -2,17 +2,19 @@
 
 mod image;
 mod pods;
+mod quantity;
 mod service;
 mod set;
 mod template;
 
 pub(crate) use image::{choose as choose_image, live_claims};
-pub(crate) use pods::{PodState, pod_state, pods_verdict};
+pub(crate) use pods::{PodState, is_running, pod_state, pods_verdict};
+pub(crate) use quantity::same_resources;
 pub(crate) use service::{headless, service};
 pub(crate) use set::{
     SetState, StatefulSetPlan, budget, claim, claim_of, service_account, set_state,
 };
-pub(crate) use template::{PodPlan, Probes, config_volume, mount, resources};
+pub(crate) use template::{PodPlan, Probes, config_volume, field, mount, resources};
 
 /// User and group of every container, and owner of every volume.
 pub(crate) const USER_ID: i64 = 65532;

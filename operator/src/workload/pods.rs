@@ -47,6 +47,13 @@ pub(crate) fn pod_state(pod: &Pod) -> PodState {
     container.map_or_else(|| PodState::Waiting("is starting".to_owned()), container_state)
 }
 
+/// Whether the pod's container runs, ready or not.
+pub(crate) fn is_running(pod: &Pod) -> bool {
+    let containers = pod.status.as_ref().and_then(|s| s.container_statuses.as_ref());
+    let state = containers.and_then(|c| c.first()).and_then(|c| c.state.as_ref());
+    state.is_some_and(|s| s.running.is_some())
+}
+
 fn container_state(container: &ContainerStatus) -> PodState {
     let state = container.state.as_ref();
     if let Some(waiting) = state.and_then(|s| s.waiting.as_ref()) {

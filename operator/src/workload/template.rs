@@ -4,17 +4,17 @@ use std::collections::BTreeMap;
 
 use crds::Resources;
 use k8s_openapi::api::core::v1::{
-    Capabilities, ConfigMapVolumeSource, Container, ContainerPort, EmptyDirVolumeSource, EnvVar,
-    EnvVarSource, HTTPGetAction, ObjectFieldSelector, PodSecurityContext, PodSpec, PodTemplateSpec,
-    Probe, ResourceRequirements, SeccompProfile, SecurityContext, TopologySpreadConstraint, Volume,
-    VolumeMount,
+    Affinity, Capabilities, ConfigMapVolumeSource, Container, ContainerPort, EmptyDirVolumeSource,
+    EnvVar, EnvVarSource, HTTPGetAction, ObjectFieldSelector, PodAffinityTerm, PodAntiAffinity,
+    PodSecurityContext, PodSpec, PodTemplateSpec, Probe, ResourceRequirements, SeccompProfile,
+    SecurityContext, TopologySpreadConstraint, Volume, VolumeMount, WeightedPodAffinityTerm,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::USER_ID;
-use crate::labels::{CONFIG_HASH, Labels};
+use crate::labels::{CONFIG_HASH, Labels, ZONE};
 
 /// Where the probes look.
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +42,11 @@ pub(crate) struct PodPlan<'a> {
     pub(crate) mounts: Vec<VolumeMount>,
     /// Seconds from SIGTERM to SIGKILL.
     pub(crate) grace_s: i64,
+    /// Variables beside the pod's name and namespace.
+    pub(crate) env: Vec<EnvVar>,
+    /// Whether pods should also keep away from each other's zones and, if they can, from each other's nodes. Only
+    /// brokers do: another template would restart the workers that are there.
+    pub(crate) apart: bool,
 }
 
 impl PodPlan<'_> {
@@ -49,7 +54,12 @@ impl PodPlan<'_> {
     pub(crate) fn template(self) -> PodTemplateSpec {
         let mut labels = self.labels.all();
         labels.extend(self.extra_labels.clone());
-        let spread = self.spread();
+        let hostname = "kubernetes.io/hostname";
+        let mut spread = vec![self.spread(hostname)];
+        if self.apart {
+            spread.insert(0, self.spread(ZONE));
+        }
+        let affinity = self.apart.then(|| self.affinity(hostname));
         let scratch = Volume {
             name: "tmp".to_owned(),
             empty_dir: Some(EmptyDirVolumeSource {
@@ -74,7 +84,8 @@ impl PodPlan<'_> {
                 enable_service_links: Some(false),
                 security_context: Some(pod_security()),
                 termination_grace_period_seconds: Some(self.grace_s),
-                topology_spread_constraints: Some(vec![spread]),
+                topology_spread_constraints: Some(spread),
+                affinity,
                 volumes: Some(volumes),
                 containers: vec![self.container()],
                 ..Default::default()
@@ -83,12 +94,31 @@ impl PodPlan<'_> {
     }
 
     /// Pods of one owner prefer nodes of their own.
-    fn spread(&self) -> TopologySpreadConstraint {
+    fn spread(&self, key: &str) -> TopologySpreadConstraint {
         TopologySpreadConstraint {
             max_skew: 1,
-            topology_key: "kubernetes.io/hostname".to_owned(),
+            topology_key: key.to_owned(),
             when_unsatisfiable: "ScheduleAnyway".to_owned(),
             label_selector: Some(self.labels.label_selector()),
+            ..Default::default()
+        }
+    }
+
+    /// Spreading counts pods; this also holds between two that would share a node for want of a third.
+    fn affinity(&self, key: &str) -> Affinity {
+        let term = WeightedPodAffinityTerm {
+            weight: 100,
+            pod_affinity_term: PodAffinityTerm {
+                label_selector: Some(self.labels.label_selector()),
+                topology_key: key.to_owned(),
+                ..Default::default()
+            },
+        };
+        Affinity {
+            pod_anti_affinity: Some(PodAntiAffinity {
+                preferred_during_scheduling_ignored_during_execution: Some(vec![term]),
+                ..Default::default()
+            }),
             ..Default::default()
         }
     }
@@ -111,10 +141,12 @@ impl PodPlan<'_> {
             image: Some(self.image),
             image_pull_policy: Some("IfNotPresent".to_owned()),
             args: Some(self.args),
-            env: Some(vec![
-                field("POD_NAME", "metadata.name"),
-                field("POD_NAMESPACE", "metadata.namespace"),
-            ]),
+            env: Some(
+                [field("POD_NAME", "metadata.name"), field("POD_NAMESPACE", "metadata.namespace")]
+                    .into_iter()
+                    .chain(self.env)
+                    .collect(),
+            ),
             ports: Some(self.ports.into_iter().map(port).collect()),
             // A broker is alive while it recovers its log; ten minutes are for a process that never comes up.
             startup_probe: Some(probe(live, at, 1, 600)),
@@ -143,7 +175,8 @@ fn probe(path: &str, port: i32, period_s: i32, failures: i32) -> Probe {
     }
 }
 
-fn field(name: &str, path: &str) -> EnvVar {
+/// A variable with a field of the pod.
+pub(crate) fn field(name: &str, path: &str) -> EnvVar {
     let field_ref =
         ObjectFieldSelector { api_version: Some("v1".to_owned()), field_path: path.to_owned() };
     EnvVar {

@@ -4,17 +4,18 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{
-    PersistentVolumeClaim, PersistentVolumeClaimVolumeSource, Volume,
+    PersistentVolumeClaim, PersistentVolumeClaimVolumeSource, ResourceRequirements, Volume,
 };
 
 use super::super::names;
 use super::super::validate::{Broker, Wanted};
 use super::shared::FILE;
 use crate::hash;
-use crate::labels::BROKER_ID;
+use crate::labels::{BROKER_ID, CONFIG_HASH, SPEC_HASH, ZONE};
+use crate::properties;
 use crate::workload::{
     self, ADMIN_PORT, CONFIG_DIR, DATA_DIR, KAFKA_PORT, PodPlan, Probes, StatefulSetPlan,
-    config_volume, mount,
+    config_volume, field, mount, same_resources,
 };
 
 /// Time to hand leaders over and to write everything down.
@@ -38,6 +39,10 @@ pub(super) fn stateful_set(wanted: &Wanted, broker: &Broker, properties: &str) -
     meta.labels.get_or_insert_default().extend(id_label(broker));
     let mut selector = labels.selector();
     selector.extend(id_label(broker));
+    meta.annotations = Some(BTreeMap::from([(
+        SPEC_HASH.to_owned(),
+        spec_hash(properties, &broker.image, &resources(wanted)),
+    )]));
     let pod = PodPlan {
         labels,
         extra_labels: id_label(broker),
@@ -48,10 +53,13 @@ pub(super) fn stateful_set(wanted: &Wanted, broker: &Broker, properties: &str) -
         args: args(wanted, broker),
         ports: vec![("kafka", KAFKA_PORT), ("admin", ADMIN_PORT)],
         probes: Probes { port: ADMIN_PORT, live: "/livez", ready: "/readyz" },
-        resources: workload::resources(wanted.resources.as_ref(), ["100m", "256Mi"], "1Gi"),
+        resources: resources(wanted),
         volumes: volumes(wanted, broker),
         mounts: vec![mount("data", DATA_DIR, false), mount("config", CONFIG_DIR, true)],
         grace_s: GRACE_S,
+        // Copied by the operator from the node: brokers have no rights to look. Empty until then, or without zones.
+        env: vec![field("RACK", &format!("metadata.labels['{ZONE}']"))],
+        apart: true,
     };
     let plan = StatefulSetPlan {
         meta,
@@ -71,7 +79,7 @@ fn id_label(broker: &Broker) -> BTreeMap<String, String> {
 
 fn args(wanted: &Wanted, broker: &Broker) -> Vec<String> {
     let host = names::host(&wanted.name, broker.id, &wanted.namespace);
-    [
+    let mut args = vec![
         "broker".to_owned(),
         format!("--node-id={}", broker.id),
         format!("--data-dir={DATA_DIR}/data"),
@@ -79,8 +87,40 @@ fn args(wanted: &Wanted, broker: &Broker) -> Vec<String> {
         format!("--advertise={host}:{KAFKA_PORT}"),
         format!("--admin-listen=0.0.0.0:{ADMIN_PORT}"),
         format!("--config={CONFIG_DIR}/{FILE}"),
-    ]
-    .into()
+        "--set=broker.rack=$(RACK)".to_owned(),
+    ];
+    if let Some(identity) = wanted.identity() {
+        args.extend(identity.args(&wanted.name, &wanted.namespace));
+    }
+    args
+}
+
+fn resources(wanted: &Wanted) -> ResourceRequirements {
+    workload::resources(wanted.resources.as_ref(), ["100m", "256Mi"], "1Gi")
+}
+
+/// Everything that a person asks for and that a running broker cannot take up. What else is in a template changes
+/// with the operator's release, and waits until the broker restarts for a reason of the person's.
+fn spec_hash(properties: &str, image: &str, resources: &ResourceRequirements) -> String {
+    let resources = serde_json::to_string(resources).unwrap_or_default();
+    hash::of([properties, image, &resources])
+}
+
+/// Whether a StatefulSet is what the spec asks for.
+pub(crate) fn is_current(wanted: &Wanted, broker: &Broker, set: &StatefulSet) -> bool {
+    let (properties, resources) = (properties::text(&wanted.config), resources(wanted));
+    if let Some(hash) = set.metadata.annotations.as_ref().and_then(|a| a.get(SPEC_HASH)) {
+        return *hash == spec_hash(&properties, &broker.image, &resources);
+    }
+    // From before there was such a hash.
+    let Some(template) = set.spec.as_ref().map(|s| &s.template) else { return false };
+    let annotations = template.metadata.as_ref().and_then(|m| m.annotations.as_ref());
+    let container = template.spec.as_ref().and_then(|s| s.containers.first());
+    annotations.and_then(|a| a.get(CONFIG_HASH)) == Some(&hash::of([properties.as_str()]))
+        && container.is_some_and(|c| {
+            c.image.as_deref() == Some(&broker.image)
+                && same_resources(&resources, &c.resources.clone().unwrap_or_default())
+        })
 }
 
 fn volumes(wanted: &Wanted, broker: &Broker) -> Vec<Volume> {

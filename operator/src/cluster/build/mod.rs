@@ -3,6 +3,8 @@
 mod broker;
 mod shared;
 
+pub(crate) use broker::is_current;
+
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Service, ServiceAccount};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
@@ -10,16 +12,15 @@ use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use super::validate::Wanted;
 use crate::properties;
 
-/// Everything that a cluster is made of, in the order in which it is applied.
+/// Everything that pods must find, in the order in which it is applied.
 #[derive(Debug)]
 pub(crate) struct Children {
     pub(crate) account: ServiceAccount,
     pub(crate) config: ConfigMap,
     pub(crate) services: Vec<Service>,
     pub(crate) budget: PodDisruptionBudget,
+    /// One a broker that should be.
     pub(crate) claims: Vec<PersistentVolumeClaim>,
-    /// Last: a pod must find everything else.
-    pub(crate) sets: Vec<StatefulSet>,
 }
 
 pub(crate) fn build(wanted: &Wanted) -> Children {
@@ -30,8 +31,13 @@ pub(crate) fn build(wanted: &Wanted) -> Children {
         services: vec![shared::headless(wanted), shared::bootstrap(wanted)],
         budget: shared::budget(wanted),
         claims: wanted.brokers.iter().map(|b| broker::claim(wanted, b)).collect(),
-        sets: wanted.brokers.iter().map(|b| broker::stateful_set(wanted, b, &properties)).collect(),
     }
+}
+
+/// The StatefulSet of one broker that should be. It is applied when it is that broker's turn, and not before.
+pub(crate) fn set(wanted: &Wanted, id: i32) -> Option<StatefulSet> {
+    let broker = wanted.brokers.iter().find(|b| b.id == id)?;
+    Some(broker::stateful_set(wanted, broker, &properties::text(&wanted.config)))
 }
 
 #[cfg(test)]

@@ -1,0 +1,78 @@
+//! Carries one action out. Each may be carried out again, from its beginning.
+
+use crds::Cluster;
+use k8s_openapi::api::core::v1::PersistentVolumeClaim;
+use kube::ResourceExt as _;
+
+use super::dereference::Live;
+use super::plan::Action;
+use super::validate::Wanted;
+use super::{build, names};
+use crate::api::{self, ApiFailure};
+use crate::context::Context;
+use crate::drive::{self, Reconciled as _};
+use crate::safety::{Brokers, Done, Order, SafetyFailure};
+use crate::verdict::Verdict;
+
+/// What the brokers made of it; an error is the API server's.
+pub(crate) async fn perform(
+    ctx: &Context,
+    wanted: &Wanted,
+    live: &Live,
+    brokers: &impl Brokers,
+    action: &Action,
+) -> Result<Result<Done, SafetyFailure>, ApiFailure> {
+    match action {
+        Action::Intend(_) => {}
+        Action::Create(ids) => {
+            for id in ids {
+                apply_set(ctx, wanted, *id).await?;
+            }
+        }
+        Action::Replace(id) => apply_set(ctx, wanted, *id).await?,
+        Action::Tell(order) => return Ok(brokers.order(order).await),
+        Action::Retire(id) => {
+            if let Err(failure) = brokers.order(&Order::Unregister(*id)).await {
+                return Ok(Err(failure));
+            }
+            if let Some(set) = live.set(&names::broker(&wanted.name, *id)) {
+                api::delete(&ctx.client, set).await?;
+            }
+        }
+        Action::Forget { id, delete_volume } => {
+            // It may have come back for a moment before it stopped.
+            if let Err(failure) = brokers.order(&Order::Unregister(*id)).await {
+                return Ok(Err(failure));
+            }
+            if *delete_volume {
+                delete_claim(ctx, wanted, *id).await?;
+            }
+        }
+    }
+    Ok(Ok(Done::Done))
+}
+
+async fn apply_set(ctx: &Context, wanted: &Wanted, id: i32) -> Result<(), ApiFailure> {
+    let Some(set) = build::set(wanted, id) else { return Ok(()) };
+    api::apply(&ctx.client, Cluster::MANAGER, &set).await.map(|_| ())
+}
+
+async fn delete_claim(ctx: &Context, wanted: &Wanted, id: i32) -> Result<(), ApiFailure> {
+    let name = names::volume(&wanted.name, id);
+    let claim = api::get::<PersistentVolumeClaim>(&ctx.client, &wanted.namespace, &name).await?;
+    match claim {
+        Some(claim) => api::delete(&ctx.client, &claim).await,
+        None => Ok(()),
+    }
+}
+
+/// Says what is being done in an Event. What is told to the brokers again and again is in the status instead.
+pub(crate) async fn tell(object: &Cluster, ctx: &Context, action: &Action, said: &Verdict) {
+    let quiet =
+        matches!(action, Action::Intend(_) | Action::Tell(Order::Evacuate(_) | Order::Spread));
+    if quiet {
+        tracing::debug!(cluster = object.name_any(), ?action, "one step");
+    } else {
+        drive::publish(object, ctx, said).await;
+    }
+}

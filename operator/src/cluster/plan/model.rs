@@ -1,0 +1,380 @@
+//! A cluster to play with: brokers, replicas, voters and StatefulSets as numbers, and an operator that may be killed
+//! anywhere. It checks, at every action, what must never happen.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crds::Scaling;
+use k8s_openapi::jiff::Timestamp;
+
+use super::{Action, Answers, Seen, Situation, Step, next, outcome, voter_count, wanted_ids};
+use crate::safety::{
+    Answer, Done, MovesAnswer, Obstacle, Order, Question, QuorumAnswer, QuorumMember,
+    ReplicasAnswer, RestartAnswer, SafetyFailure,
+};
+use crate::verdict::Verdict;
+use crate::workload::PodState;
+
+/// Passes in which any change must be through.
+const MAX_PASSES: usize = 400;
+/// Passes that a pod needs to start.
+const START: u8 = 2;
+
+/// Where the operator dies in a pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kill {
+    /// It has decided and done nothing.
+    Before,
+    /// It has done one half of an action that has two.
+    Within,
+    /// It has acted and not written it down.
+    After,
+}
+
+/// A broker's StatefulSet and pod.
+#[derive(Clone, Debug)]
+pub(super) struct Pod {
+    pub(super) version: u32,
+    /// Passes until it is ready.
+    pub(super) starting: u8,
+    pub(super) crashing: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct World {
+    pub(super) replicas: i32,
+    pub(super) remove: Vec<i32>,
+    pub(super) version: u32,
+    /// Versions whose pods crash.
+    pub(super) bad: BTreeSet<u32>,
+    pub(super) pods: BTreeMap<i32, Pod>,
+    /// Pods that end, and passes until they have.
+    pub(super) ending: BTreeMap<i32, u8>,
+    /// Replicas by broker.
+    pub(super) load: BTreeMap<i32, u64>,
+    pub(super) registered: BTreeSet<i32>,
+    pub(super) voters: BTreeSet<i32>,
+    pub(super) leader: i32,
+    pub(super) volumes: BTreeSet<i32>,
+    pub(super) delete_volumes: bool,
+    /// Whether votes can be given.
+    pub(super) no_votes: bool,
+    /// Whether brokers answer at all.
+    pub(super) silent: bool,
+    /// A topic that cannot move.
+    pub(super) blocked: Option<String>,
+    /// What the status says, the only memory.
+    pub(super) scaling: Scaling,
+    pub(super) known: BTreeSet<i32>,
+    /// Brokers restarted or removed, in order.
+    pub(super) log: Vec<String>,
+    pub(super) verdict: Option<Verdict>,
+}
+
+impl World {
+    /// A cluster of so many brokers that has come up, with three replicas on each.
+    pub(super) fn of(brokers: i32) -> Self {
+        let ids: Vec<i32> = (0..brokers).collect();
+        let mut world = Self {
+            replicas: brokers,
+            remove: Vec::new(),
+            version: 1,
+            bad: BTreeSet::new(),
+            pods: BTreeMap::new(),
+            ending: BTreeMap::new(),
+            load: ids.iter().map(|id| (*id, 3)).collect(),
+            registered: BTreeSet::new(),
+            voters: ids.iter().copied().take(voter_count(ids.len())).collect(),
+            leader: 0,
+            volumes: BTreeSet::new(),
+            delete_volumes: false,
+            no_votes: false,
+            silent: false,
+            blocked: None,
+            scaling: Scaling::default(),
+            known: BTreeSet::new(),
+            log: Vec::new(),
+            verdict: None,
+        };
+        world.settle();
+        world.log.clear();
+        world
+    }
+
+    fn wanted(&self) -> Vec<i32> {
+        let live: Vec<i32> = self.pods.keys().chain(&self.known).copied().collect();
+        wanted_ids(self.replicas, &self.remove, &live)
+    }
+
+    pub(super) fn situation(&self) -> Situation {
+        let seen = |(id, pod): (&i32, &Pod)| Seen {
+            id: *id,
+            current: pod.version == self.version,
+            settled: true,
+            running: pod.starting == 0 && !pod.crashing,
+            pod: Some(if pod.crashing {
+                PodState::Failing("has crashed".into())
+            } else if pod.starting > 0 {
+                PodState::Waiting("is starting".into())
+            } else {
+                PodState::Ready
+            }),
+        };
+        Situation {
+            name: "demo".into(),
+            wanted: self.wanted(),
+            brokers: self.pods.iter().map(seen).collect(),
+            lingering: self.ending.keys().copied().collect(),
+            scaling: self.scaling.clone(),
+            delete_volumes: self.delete_volumes,
+        }
+    }
+
+    fn down(&self) -> Vec<i32> {
+        let down = |(_, pod): &(&i32, &Pod)| pod.starting > 0 || pod.crashing;
+        self.pods.iter().filter(down).map(|(id, _)| *id).collect()
+    }
+
+    /// Whether the quorum lives on without these, as a strict judge sees it who knows no exception.
+    fn majority_without(&self, ids: &[i32]) -> bool {
+        let rest = self.voters.iter().filter(|id| !ids.contains(id)).count();
+        rest * 2 > self.voters.len()
+    }
+
+    fn answer(&self, question: &Question) -> Result<Answer, SafetyFailure> {
+        if self.silent {
+            return Err(SafetyFailure::Unknown("no answer".into()));
+        }
+        let left = |ids: &[i32]| ids.iter().filter_map(|id| self.load.get(id)).sum::<u64>();
+        Ok(match question {
+            Question::Restart(ids) => Answer::Restart(RestartAnswer {
+                safe: self.down().iter().all(|id| ids.contains(id)) && self.majority_without(ids),
+                reasons: vec![Obstacle {
+                    kind: if self.majority_without(ids) { "partition" } else { "quorum" }.into(),
+                    topic: None,
+                    message: "a replica is behind".into(),
+                }],
+                controller: Some(self.leader),
+                ..Default::default()
+            }),
+            Question::Replicas(ids) => Answer::Replicas(ReplicasAnswer {
+                replicas: left(ids),
+                moving: 0,
+                bytes_left: left(ids) * 1024,
+                topics: Vec::new(),
+                blocked: Vec::new(),
+            }),
+            Question::Quorum => {
+                let member = |id: &i32| QuorumMember {
+                    id: *id,
+                    directory_id: format!("d{id}"),
+                    lag: Some(0),
+                };
+                let observers = self.registered.iter().filter(|id| !self.voters.contains(id));
+                Answer::Quorum(QuorumAnswer {
+                    leader: Some(self.leader),
+                    voters: self.voters.iter().map(member).collect(),
+                    observers: observers.map(member).collect(),
+                })
+            }
+            Question::Registered => Answer::Registered(self.registered.iter().copied().collect()),
+            Question::Recovery(_) => Answer::Recovery(false),
+        })
+    }
+
+    /// Moves at most two replicas from one set of brokers to the emptiest other.
+    fn shift(&mut self, from: &[i32], to: &[i32]) -> MovesAnswer {
+        let mut moving = 0;
+        if self.blocked.is_none() {
+            for _ in 0..2 {
+                let source = from.iter().copied().max_by_key(|id| self.load.get(id).copied());
+                let target = to.iter().copied().min_by_key(|id| self.load.get(id).copied());
+                let (Some(source), Some(target)) = (source, target) else { break };
+                let excess = self.load.get(&source).copied().unwrap_or(0);
+                let spare = self.load.get(&target).copied().unwrap_or(0);
+                if excess == 0 || (from == to && excess <= spare + 1) {
+                    break;
+                }
+                *self.load.entry(source).or_default() -= 1;
+                *self.load.entry(target).or_default() += 1;
+                moving += 1;
+            }
+        }
+        let left =
+            if from == to { 0 } else { from.iter().filter_map(|id| self.load.get(id)).sum() };
+        let blocked = self.blocked.iter().map(|topic| Obstacle {
+            kind: "partition".into(),
+            topic: Some(topic.clone()),
+            message: "it needs more brokers".into(),
+        });
+        MovesAnswer {
+            planned: moving,
+            moving,
+            left,
+            bytes_left: left * 1024,
+            blocked: blocked.collect(),
+        }
+    }
+
+    fn order(&mut self, order: &Order) -> Result<Done, SafetyFailure> {
+        if self.silent {
+            return Err(SafetyFailure::Unknown("no answer".into()));
+        }
+        match order {
+            Order::Evacuate(ids) => {
+                let others: Vec<i32> =
+                    self.registered.iter().copied().filter(|id| !ids.contains(id)).collect();
+                return Ok(Done::Moves(self.shift(ids, &others)));
+            }
+            Order::Spread => {
+                let all: Vec<i32> = self.registered.iter().copied().collect();
+                return Ok(Done::Moves(self.shift(&all, &all)));
+            }
+            Order::StopMoves(ids) => self.log.push(format!("stop {ids:?}")),
+            Order::AddVoter { .. } if self.no_votes => {
+                return Err(SafetyFailure::Refused("it has not caught up".into()));
+            }
+            Order::AddVoter { id, .. } => {
+                assert!(self.pods.contains_key(id), "a broker that is not there votes");
+                self.voters.insert(*id);
+            }
+            Order::RemoveVoter { id, .. } => {
+                self.voters.remove(id);
+                assert!(!self.voters.is_empty(), "nobody votes");
+                if self.leader == *id {
+                    self.leader = *self.voters.first().unwrap();
+                }
+            }
+            Order::Unregister(id) => {
+                if self.load.get(id).is_some_and(|load| *load > 0) {
+                    return Err(SafetyFailure::Refused("replicas are left".into()));
+                }
+                self.registered.remove(id);
+            }
+        }
+        Ok(Done::Done)
+    }
+
+    fn start(&mut self, id: i32) {
+        assert!(!self.ending.contains_key(&id), "{id} is made while its predecessor ends");
+        let crashing = self.bad.contains(&self.version);
+        self.volumes.insert(id);
+        self.load.entry(id).or_default();
+        self.pods.insert(id, Pod { version: self.version, starting: START, crashing });
+    }
+
+    /// Carries an action out; with `half`, only its first half.
+    fn perform(&mut self, action: &Action, half: bool) -> Result<Done, SafetyFailure> {
+        match action {
+            Action::Intend(_) => {}
+            Action::Create(ids) => {
+                let ids = if half { &ids[..1] } else { ids };
+                ids.iter().for_each(|id| self.start(*id));
+            }
+            Action::Replace(id) => {
+                let others = self.down().into_iter().filter(|other| other != id).count();
+                let works = !self.down().contains(id);
+                assert!(!works || others == 0, "{id} is restarted while another is down");
+                self.log.push(format!("restart {id}"));
+                self.start(*id);
+            }
+            Action::Tell(order) => return self.order(order),
+            Action::Retire(id) => {
+                assert!(!self.voters.contains(id), "{id} still votes");
+                self.order(&Order::Unregister(*id))?;
+                if half {
+                    return Ok(Done::Done);
+                }
+                self.pods.remove(id).expect("it is there");
+                self.ending.insert(*id, START);
+                self.log.push(format!("remove {id}"));
+            }
+            Action::Forget { id, delete_volume } => {
+                assert!(!self.pods.contains_key(id) && !self.ending.contains_key(id));
+                self.order(&Order::Unregister(*id))?;
+                if *delete_volume && !half {
+                    self.volumes.remove(id);
+                }
+            }
+        }
+        Ok(Done::Done)
+    }
+
+    /// One pass of the operator, and one moment of everything else. Says whether nothing is left to do.
+    pub(super) fn pass(&mut self, kill: Option<Kill>) -> bool {
+        let settled = self.reconcile(kill);
+        self.ending.retain(|_, passes| {
+            *passes -= 1;
+            *passes > 0
+        });
+        for (id, pod) in &mut self.pods {
+            pod.starting = pod.starting.saturating_sub(1);
+            if pod.starting == 0 && !pod.crashing {
+                self.registered.insert(*id);
+            }
+        }
+        settled
+    }
+
+    fn reconcile(&mut self, kill: Option<Kill>) -> bool {
+        let situation = self.situation();
+        let mut answers = Answers::default();
+        let (action, said, result) = loop {
+            match next(&situation, &answers) {
+                Step::Ask(question) => {
+                    let answer = self.answer(&question);
+                    answers.learn(question, answer);
+                }
+                Step::Do(_, _) if kill == Some(Kill::Before) => return false,
+                Step::Do(action, said) => {
+                    let result = self.perform(&action, kill == Some(Kill::Within));
+                    match &result {
+                        Err(failure) if action.gives_vote() => {
+                            answers.learn_no_vote(failure.clone());
+                        }
+                        _ => break (action, said, result),
+                    }
+                }
+                Step::Wait(verdict) => {
+                    self.verdict = Some(verdict);
+                    return false;
+                }
+                Step::Settled => {
+                    self.write(&situation, Scaling::default());
+                    self.verdict = None;
+                    return true;
+                }
+            }
+        };
+        if kill.is_some() {
+            return false;
+        }
+        let (scaling, verdict) = outcome(&situation, &action, said, &result, Timestamp::UNIX_EPOCH);
+        self.write(&situation, scaling);
+        self.verdict = Some(verdict);
+        false
+    }
+
+    fn write(&mut self, situation: &Situation, scaling: Scaling) {
+        self.scaling = scaling;
+        let there = situation.brokers.iter().map(|b| b.id);
+        self.known = situation.wanted.iter().copied().chain(there).collect();
+    }
+
+    /// Passes until nothing is left to do; how many that took.
+    pub(super) fn settle(&mut self) -> usize {
+        self.settle_with(|_| None)
+    }
+
+    pub(super) fn settle_with(&mut self, mut kill: impl FnMut(usize) -> Option<Kill>) -> usize {
+        for pass in 0..MAX_PASSES {
+            if self.pass(kill(pass)) {
+                return pass + 1;
+            }
+        }
+        panic!("it never ends: {:?} {:?}", self.verdict, self);
+    }
+
+    pub(super) fn ids(&self) -> Vec<i32> {
+        self.pods.keys().copied().collect()
+    }
+}
