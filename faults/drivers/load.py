@@ -75,7 +75,9 @@ def produce(name, brokers, topic, partitions, per_second, *more):
             if error:
                 log.line("F", number, partition, error.name())
             else:
-                log.line("K", number, partition, message.offset())
+                # Without an offset when an earlier try turned out to have arrived.
+                offset = message.offset()
+                log.line("K", number, partition, -1 if offset is None else offset)
 
         return report
 
