@@ -29,7 +29,7 @@ use crate::cluster::messages::Messenger;
 use crate::cluster::metadata::{MetadataApplier, NewestImage};
 use crate::cluster::quorum_thread::QuorumThread;
 use crate::cluster::voters::{StaticVoters, VotersError};
-use crate::cluster::{Lifecycle, QuorumHandle, duties};
+use crate::cluster::{Lifecycle, QuorumHandle, duties, watchdog};
 use crate::config::{Configs, PropertiesError, TableSchema};
 use crate::connection::Limits;
 use crate::context::{Broker, BrokerEpoch, Clock, ImageCell, SystemClock};
@@ -169,6 +169,7 @@ impl Broker {
         let leaving = CancellationToken::new();
         tasks.spawn(Lifecycle::run(Arc::clone(&broker), leaving.clone(), shutdown.clone()));
         replication(&broker).start(&tasks, &shutdown);
+        tasks.spawn(watchdog::run(Arc::clone(&broker), shutdown.clone()));
         tasks.spawn(duties::run(Arc::clone(&broker), shutdown.clone()));
         tasks.spawn(serve_when_ready(Arc::clone(&broker), readiness, shutdown.clone()));
         let handle =

@@ -6,7 +6,7 @@ use protocol::messages::describe_quorum_response::{
     Listener, Node, PartitionData, ReplicaState, TopicData,
 };
 use protocol::messages::{DescribeQuorumRequest, DescribeQuorumResponse};
-use protocol::{ErrorCode, Str};
+use protocol::{ErrorCode, Str, Uuid};
 use quorum::node::{QuorumStatus, ReplicaStatus};
 
 use crate::context::{Broker, RequestContext};
@@ -14,11 +14,16 @@ use crate::context::{Broker, RequestContext};
 /// Kafka's name of the metadata log as a topic; it has one partition.
 const METADATA_TOPIC: &str = "__cluster_metadata";
 
+/// First version that says when replicas fetched.
+const WITH_TIMES: i16 = 1;
+/// First version that says which folders, and where, the voters are.
+const WITH_DIRECTORIES: i16 = 2;
+
 pub(crate) async fn handle(
     broker: &Arc<Broker>,
     _ctx: &RequestContext,
     request: DescribeQuorumRequest,
-    _version: i16,
+    version: i16,
 ) -> DescribeQuorumResponse {
     let Some(status) = broker.quorum.status().await else {
         return DescribeQuorumResponse {
@@ -34,7 +39,7 @@ pub(crate) async fn handle(
             .map(|partition| {
                 let known = topic.topic_name == METADATA_TOPIC && partition.partition_index == 0;
                 if known {
-                    describe(broker, &status)
+                    describe(broker, &status, version)
                 } else {
                     PartitionData {
                         partition_index: partition.partition_index,
@@ -47,13 +52,15 @@ pub(crate) async fn handle(
     });
     DescribeQuorumResponse {
         topics: topics.collect(),
-        nodes: nodes(broker, &status),
+        nodes: if version >= WITH_DIRECTORIES { nodes(broker, &status) } else { Vec::new() },
         ..Default::default()
     }
 }
 
-fn describe(broker: &Broker, status: &QuorumStatus) -> PartitionData {
-    let states = |replicas: &[ReplicaStatus]| replicas.iter().map(|r| state(broker, r)).collect();
+fn describe(broker: &Broker, status: &QuorumStatus, version: i16) -> PartitionData {
+    let states = |replicas: &[ReplicaStatus]| {
+        replicas.iter().map(|replica| state(broker, replica, version)).collect()
+    };
     PartitionData {
         leader_id: status.leader.unwrap_or(-1),
         leader_epoch: status.epoch,
@@ -64,7 +71,7 @@ fn describe(broker: &Broker, status: &QuorumStatus) -> PartitionData {
     }
 }
 
-fn state(broker: &Broker, replica: &ReplicaStatus) -> ReplicaState {
+fn state(broker: &Broker, replica: &ReplicaStatus, version: i16) -> ReplicaState {
     let (wall_ms, monotonic_ms) = (broker.clock.now_ms(), broker.clock.monotonic_ms());
     // The quorum knows a clock that has nothing to do with the calendar.
     let wall = |at: Option<u64>| {
@@ -74,10 +81,18 @@ fn state(broker: &Broker, replica: &ReplicaStatus) -> ReplicaState {
     };
     ReplicaState {
         replica_id: replica.id,
-        replica_directory_id: replica.directory_id,
+        replica_directory_id: if version >= WITH_DIRECTORIES {
+            replica.directory_id
+        } else {
+            Uuid::ZERO
+        },
         log_end_offset: replica.log_end_offset.and_then(|at| i64::try_from(at).ok()).unwrap_or(-1),
-        last_fetch_timestamp: wall(replica.last_fetch_ms),
-        last_caught_up_timestamp: wall(replica.last_caught_up_ms),
+        last_fetch_timestamp: if version >= WITH_TIMES { wall(replica.last_fetch_ms) } else { -1 },
+        last_caught_up_timestamp: if version >= WITH_TIMES {
+            wall(replica.last_caught_up_ms)
+        } else {
+            -1
+        },
     }
 }
 

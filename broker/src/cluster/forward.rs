@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use protocol::messages::{EnvelopeRequest, EnvelopeResponse};
-use protocol::{ErrorCode, Segment};
+use protocol::{ErrorCode, Segment, frame};
 use tokio::time::Instant;
 
 use crate::connection::CloseReason;
@@ -33,13 +33,27 @@ pub(crate) async fn forward(
         if late || leader == Some(broker.config.node_id) {
             return dispatch::answer_frame_here(broker, ctx.peer, frame).await;
         }
-        if let Some(node) = leader
-            && let Some(answer) = ask(broker, ctx, node, frame.clone(), deadline).await
-        {
-            return Ok(answer);
+        if let Some(node) = leader {
+            match ask(broker, ctx, node, frame.clone(), deadline).await {
+                Asked::Answered(segments) => return Ok(segments),
+                // It would be refused again and again. Here it is refused for its own reason.
+                Asked::Refused => {
+                    return dispatch::answer_frame_here(broker, ctx.peer, frame).await;
+                }
+                Asked::Elsewhere => {}
+            }
         }
         tokio::time::sleep(BACKOFF).await;
     }
+}
+
+/// What became of one attempt.
+enum Asked {
+    Answered(Vec<Segment>),
+    /// The controller cannot read it, or cannot say what it has to say.
+    Refused,
+    /// Another node may be the active controller by now.
+    Elsewhere,
 }
 
 async fn ask(
@@ -48,7 +62,7 @@ async fn ask(
     node: i32,
     request_data: Bytes,
     deadline: Instant,
-) -> Option<Vec<Segment>> {
+) -> Asked {
     let address = match ctx.peer.ip() {
         std::net::IpAddr::V4(ip) => Bytes::copy_from_slice(&ip.octets()),
         std::net::IpAddr::V6(ip) => Bytes::copy_from_slice(&ip.octets()),
@@ -58,18 +72,25 @@ async fn ask(
     let left = deadline.saturating_duration_since(Instant::now());
     let answer = broker.peers.call(node, Channel::Control, VERSION, &envelope, left).await;
     match answer {
-        Ok(EnvelopeResponse { error_code, response_data: Some(data), .. })
-            if error_code == ErrorCode::NONE.0 =>
-        {
-            let mut framed = BytesMut::with_capacity(4 + data.len());
-            framed.put_i32(i32::try_from(data.len()).ok()?);
-            framed.put(data);
-            Some(vec![Segment::Bytes(framed.freeze())])
+        Ok(EnvelopeResponse { error_code, response_data: Some(data) }) if error_code == 0 => {
+            match framed(data) {
+                Some(segment) => Asked::Answered(vec![segment]),
+                None => Asked::Refused,
+            }
         }
-        Ok(_) => None,
+        Ok(refused) if refused.error_code == ErrorCode::INVALID_REQUEST.0 => Asked::Refused,
+        Ok(_) => Asked::Elsewhere,
         Err(error) => {
             tracing::debug!(node, %error, "a forwarded request was not answered");
-            None
+            Asked::Elsewhere
         }
     }
+}
+
+/// A response with its length in front.
+fn framed(data: Bytes) -> Option<Segment> {
+    let mut framed = BytesMut::with_capacity(frame::LENGTH_BYTES + data.len());
+    framed.put_i32(i32::try_from(data.len()).ok()?);
+    framed.put(data);
+    Some(Segment::Bytes(framed.freeze()))
 }

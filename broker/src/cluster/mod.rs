@@ -12,6 +12,7 @@
 //! | [`duties`] | what the active controller's node does by the clock |
 //! | [`isr`] | leaders' proposals of in-sync replicas on their way to the controller |
 //! | [`voters`] | who votes, from the configuration |
+//! | [`watchdog`] | notices dead brokers before their sessions end |
 
 pub(crate) mod duties;
 pub(crate) mod epoch_file;
@@ -23,6 +24,7 @@ pub(crate) mod metadata;
 pub(crate) mod quorum_thread;
 pub(crate) mod to_controller;
 pub(crate) mod voters;
+pub(crate) mod watchdog;
 
 pub(crate) use lifecycle::Lifecycle;
 pub(crate) use quorum_thread::{QuorumHandle, SubmitError};

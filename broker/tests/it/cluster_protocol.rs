@@ -152,7 +152,12 @@ async fn any_broker_answers_what_only_the_controller_knows() {
         let mut conn = connect(&cluster, id).await;
         let partitions = vec![PartitionData { partition_index: 0 }];
         let quorum = TopicData { topic_name: "__cluster_metadata".into(), partitions };
-        let answer = conn.call(&DescribeQuorumRequest { topics: vec![quorum] }, 2).await;
+        let request = DescribeQuorumRequest { topics: vec![quorum] };
+        for version in 0..2 {
+            let answer = conn.call(&request, version).await;
+            assert_eq!(answer.topics[0].partitions[0].current_voters.len(), 3);
+        }
+        let answer = conn.call(&request, 2).await;
         let partition = &answer.topics[0].partitions[0];
         assert_eq!((partition.error_code, partition.current_voters.len()), (0, 3));
         assert!(partition.current_voters.iter().all(|voter| !voter.replica_directory_id.is_zero()));
@@ -233,6 +238,58 @@ async fn operators_are_told_what_may_stop() {
             break;
         }
         assert!(begun.elapsed() < SOON, "still said to be safe: {body}");
+    }
+    cluster.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_version_of_the_administrative_apis_is_answered() {
+    use protocol::Message;
+    use protocol::messages::alter_partition_reassignments_request::{
+        ReassignablePartition, ReassignableTopic,
+    };
+    use protocol::messages::update_features_request::FeatureUpdateKey;
+    use protocol::messages::{
+        AlterPartitionReassignmentsRequest, DescribeLogDirsRequest, UpdateFeaturesRequest,
+    };
+    let cluster = Cluster::start(3).await;
+    topic(&cluster).await;
+    let mut conn = connect(&cluster, 1).await;
+    for version in DescribeLogDirsRequest::VERSIONS {
+        let answer = conn.call(&DescribeLogDirsRequest { topics: None }, version).await;
+        assert!(answer.results[0].topics.iter().any(|t| *t.name == *"t"), "v{version}");
+    }
+    for version in AlterPartitionReassignmentsRequest::VERSIONS {
+        let partitions = vec![ReassignablePartition { partition_index: 0, replicas: None }];
+        let topics = vec![ReassignableTopic { name: "t".into(), partitions }];
+        let request = AlterPartitionReassignmentsRequest { topics, ..Default::default() };
+        let answer = conn.call(&request, version).await;
+        let code = ErrorCode(answer.responses[0].partitions[0].error_code);
+        assert_eq!(code, ErrorCode::NO_REASSIGNMENT_IN_PROGRESS, "v{version}");
+    }
+    for version in ElectLeadersRequest::VERSIONS {
+        let partitions = vec![TopicPartitions { topic: "t".into(), partitions: vec![0] }];
+        let topic_partitions = Some(partitions);
+        let request = ElectLeadersRequest { topic_partitions, timeout_ms: 1, ..Default::default() };
+        let answer = conn.call(&request, version).await;
+        let code = answer.replica_election_results[0].partition_result[0].error_code;
+        assert_eq!(ErrorCode(code), ErrorCode::ELECTION_NOT_NEEDED, "v{version}");
+    }
+    for version in UpdateFeaturesRequest::VERSIONS {
+        let feature = FeatureUpdateKey {
+            feature: "no.such.feature".into(),
+            max_version_level: 1,
+            upgrade_type: 1,
+            ..Default::default()
+        };
+        let request =
+            UpdateFeaturesRequest { feature_updates: vec![feature], ..Default::default() };
+        let answer = conn.call(&request, version).await;
+        assert_eq!(ErrorCode(answer.error_code), ErrorCode::INVALID_UPDATE_VERSION, "v{version}");
+    }
+    for version in DescribeClusterRequest::VERSIONS {
+        let request = DescribeClusterRequest { endpoint_type: 1, ..Default::default() };
+        assert_eq!(conn.call(&request, version).await.brokers.len(), 3, "v{version}");
     }
     cluster.end().await;
 }

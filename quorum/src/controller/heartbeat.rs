@@ -114,6 +114,31 @@ impl Command for FenceSilentBrokers {
     }
 }
 
+/// Fences one broker that is known to be dead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FenceBroker {
+    /// Node id.
+    pub broker_id: i32,
+    /// The registration that is dead.
+    pub broker_epoch: i64,
+}
+
+impl Command for FenceBroker {
+    /// Whether it was unfenced, and of that registration, until now.
+    type Answer = bool;
+
+    fn decide(self, controller: &mut Controller, _: &mut dyn Entropy) -> Decision<Self::Answer> {
+        let mut draft = Draft::of(controller);
+        let broker = controller.image.broker(self.broker_id);
+        let lives = broker.is_some_and(|b| b.epoch == self.broker_epoch && !b.fenced);
+        if lives {
+            draft.change(self.broker_id, self.broker_epoch, Some(true), None);
+            fencing::fenced(controller, &mut draft, self.broker_id);
+        }
+        draft.decision(false, lives)
+    }
+}
+
 impl Draft {
     fn change(&mut self, id: i32, epoch: i64, fenced: Option<bool>, leaving: Option<bool>) {
         self.add(vec![MetadataRecord::BrokerChange(BrokerChange {

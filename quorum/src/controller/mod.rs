@@ -40,7 +40,9 @@ pub use drain_leaders::{DrainLeaders, Drained};
 pub use elect_leaders::{
     BalanceLeaders, ElectError, ElectLeaders, Elections, MAX_ELECTIONS_PER_ROUND,
 };
-pub use heartbeat::{BrokerHeartbeat, FenceSilentBrokers, HeartbeatAnswer, HeartbeatError};
+pub use heartbeat::{
+    BrokerHeartbeat, FenceBroker, FenceSilentBrokers, HeartbeatAnswer, HeartbeatError,
+};
 pub use names::{NameError, check_topic_name};
 pub use placement::PlacementError;
 pub use producer_ids::{AllocateProducerIds, ProducerIdBlock, ProducerIdError};

@@ -300,6 +300,16 @@ fn topics_are_created_while_a_broker_is_away() {
 }
 
 #[test]
+fn a_dead_broker_is_fenced_in_its_registration_only() {
+    let mut world = world_with(3, &[0, 1, 2], 2);
+    let broker_epoch = world.epoch_of(0);
+    assert!(!world.run(FenceBroker { broker_id: 0, broker_epoch: broker_epoch - 1 }));
+    assert!(world.run(FenceBroker { broker_id: 0, broker_epoch }));
+    assert_eq!(world.roles("t"), (1, vec![1, 2], vec![]));
+    assert!(!world.run(FenceBroker { broker_id: 0, broker_epoch }));
+}
+
+#[test]
 fn feature_levels_change_within_what_is_supported() {
     let mut world = World::new(1);
     let level = |name: &str, level: i16, allow_downgrade: bool| FeatureUpdate {
