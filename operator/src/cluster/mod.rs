@@ -107,7 +107,7 @@ async fn step(
     live: &Live,
     brokers: &impl Brokers,
 ) -> Result<Pass, ApiFailure> {
-    let situation = situation::situation(wanted, live);
+    let situation = situation::situation(wanted, live, Timestamp::now());
     let mut answers = Answers::default();
     for _ in 0..MAX_QUESTIONS {
         let (action, said) = match plan::next(&situation, &answers) {

@@ -10,7 +10,7 @@ use crate::safety::RestartAnswer;
 pub(super) fn correct(situation: &Situation, answers: &Answers) -> Concern {
     for broker in situation.staying().filter(|b| !b.current && !b.is_ready()) {
         let pod = situation.pod(broker.id);
-        if broker.running {
+        if broker.starting {
             let doing = format!("changing pod {pod}");
             match answers.recovers(&doing, broker.id) {
                 Ok(false) => {}
