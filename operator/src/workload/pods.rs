@@ -150,9 +150,7 @@ mod tests {
         let mut pod = pod(serde_json::json!({"conditions": [{"type": "Ready", "status": "True"}]}));
         assert_eq!(pod_state(&pod), PodState::Ready);
         pod.metadata.deletion_timestamp =
-            Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(
-                Timestamp::UNIX_EPOCH,
-            ));
+            Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(Timestamp::UNIX_EPOCH));
         assert_eq!(pod_state(&pod), PodState::Waiting("is being replaced".to_owned()));
     }
 

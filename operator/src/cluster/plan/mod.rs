@@ -84,7 +84,7 @@ pub(crate) struct Situation {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Action {
     /// Nothing but to write this intent down.
-    Intend(Scaling),
+    Intend(Box<Scaling>),
     /// Make volumes and StatefulSets.
     Create(Vec<i32>),
     /// Change a StatefulSet, which restarts its pod.
