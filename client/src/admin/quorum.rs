@@ -30,7 +30,6 @@ impl Admin {
             name: Str::from("CONTROLLER"),
             host: Str::copy(host),
             port,
-            ..Default::default()
         };
         let request = AddRaftVoterRequest {
             // Whichever cluster answers: the client knows it by its address.
@@ -51,7 +50,6 @@ impl Admin {
             cluster_id: None,
             voter_id: voter.id,
             voter_directory_id: voter.directory_id,
-            ..Default::default()
         };
         let response = self.call(&request).await?;
         Ok(ApiError::check_with(response.error_code, response.error_message.as_ref())?)

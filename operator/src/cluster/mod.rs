@@ -42,7 +42,7 @@ const RESYNC: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_secs(2);
 /// When to go on after an intent has been written down.
 const SOON: Duration = Duration::from_millis(50);
-/// Most questions in one pass; the plan needs four.
+/// Most questions in one pass, beside one a broker; the plan needs five.
 const MAX_QUESTIONS: usize = 8;
 
 async fn reconcile(object: &Cluster, ctx: &Context) -> Result<Outcome<ClusterStatus>, ApiFailure> {
@@ -107,9 +107,9 @@ async fn step(
     live: &Live,
     brokers: &impl Brokers,
 ) -> Result<Pass, ApiFailure> {
-    let situation = situation::situation(wanted, live);
+    let situation = situation::situation(wanted, live, Timestamp::now());
     let mut answers = Answers::default();
-    for _ in 0..MAX_QUESTIONS {
+    for _ in 0..MAX_QUESTIONS + situation.brokers.len() {
         let (action, said) = match plan::next(&situation, &answers) {
             Step::Ask(question) => {
                 let answer = brokers.ask(&question).await;

@@ -1,6 +1,7 @@
 //! What is there, as the plan of rolls and scaling needs it. Pure.
 
 use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
 use super::build;
 use super::dereference::Live;
@@ -9,9 +10,13 @@ use super::plan::{Seen, Situation};
 use super::validate::{Wanted, broker_id};
 use crate::api;
 use crate::labels::BROKER_ID;
-use crate::workload::{is_running, pod_state, set_state};
+use crate::workload::{pod_state, running_since, set_state};
 
-pub(crate) fn situation(wanted: &Wanted, live: &Live) -> Situation {
+/// How long a broker that is not ready may be busy with its log before it counts as stuck. A changed spec then
+/// restarts it, which costs a recovery that begins again.
+const RECOVERY_LIMIT: SignedDuration = SignedDuration::from_mins(10);
+
+pub(crate) fn situation(wanted: &Wanted, live: &Live, now: Timestamp) -> Situation {
     let mut brokers = Vec::new();
     let mut lingering: Vec<i32> = live.pods.iter().filter_map(pod_id).collect();
     for set in &live.sets {
@@ -27,7 +32,9 @@ pub(crate) fn situation(wanted: &Wanted, live: &Live) -> Situation {
             // One that goes is not asked to change any more.
             current: broker.is_none_or(|b| build::is_current(wanted, b, set)),
             settled: set_state(set).settled,
-            running: pod.is_some_and(is_running),
+            starting: pod
+                .and_then(running_since)
+                .is_some_and(|since| now.duration_since(since) < RECOVERY_LIMIT),
             pod: pod.map(pod_state),
         });
     }
@@ -40,6 +47,7 @@ pub(crate) fn situation(wanted: &Wanted, live: &Live) -> Situation {
         brokers,
         lingering,
         scaling: live.status.scaling.clone().unwrap_or_default(),
+        first_voters: wanted.identity().map_or(1, |identity| identity.voters.len()),
         delete_volumes: wanted.delete_volumes,
     }
 }

@@ -2,6 +2,7 @@
 
 use crds::Reason;
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod, PodStatus};
+use k8s_openapi::jiff::Timestamp;
 
 use super::SetState;
 use crate::verdict::Verdict;
@@ -47,11 +48,11 @@ pub(crate) fn pod_state(pod: &Pod) -> PodState {
     container.map_or_else(|| PodState::Waiting("is starting".to_owned()), container_state)
 }
 
-/// Whether the pod's container runs, ready or not.
-pub(crate) fn is_running(pod: &Pod) -> bool {
-    let containers = pod.status.as_ref().and_then(|s| s.container_statuses.as_ref());
-    let state = containers.and_then(|c| c.first()).and_then(|c| c.state.as_ref());
-    state.is_some_and(|s| s.running.is_some())
+/// Since when the pod's container runs, ready or not.
+pub(crate) fn running_since(pod: &Pod) -> Option<Timestamp> {
+    let container = pod.status.as_ref()?.container_statuses.as_ref()?.first()?;
+    let running = container.state.as_ref()?.running.as_ref()?;
+    Some(running.started_at.as_ref().map_or(Timestamp::UNIX_EPOCH, |at| at.0))
 }
 
 fn container_state(container: &ContainerStatus) -> PodState {
@@ -149,9 +150,7 @@ mod tests {
         let mut pod = pod(serde_json::json!({"conditions": [{"type": "Ready", "status": "True"}]}));
         assert_eq!(pod_state(&pod), PodState::Ready);
         pod.metadata.deletion_timestamp =
-            Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(
-                k8s_openapi::jiff::Timestamp::UNIX_EPOCH,
-            ));
+            Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(Timestamp::UNIX_EPOCH));
         assert_eq!(pod_state(&pod), PodState::Waiting("is being replaced".to_owned()));
     }
 

@@ -24,7 +24,7 @@ pub(super) fn create(situation: &Situation) -> Concern {
             removing: without(&scaling.removing, &missing),
             ..Scaling::default()
         };
-        return Some(act(Action::Intend(intent), Reason::Applying, text));
+        return Some(act(Action::Intend(Box::new(intent)), Reason::Applying, text));
     }
     // What is still being deleted would take its successor with it.
     let free = without(&missing, &situation.lingering);
@@ -45,7 +45,7 @@ pub(super) fn spread(situation: &Situation, answers: &Answers) -> Concern {
     }
     if situation.brokers.len() == 1 {
         // There is nobody to share with: what the only broker has is where it belongs.
-        let none = Action::Intend(Scaling::default());
+        let none = Action::Intend(Box::default());
         return Some(act(none, Reason::ScalingUp, "the broker is there"));
     }
     let doing = format!("adding {}", listed(adding));

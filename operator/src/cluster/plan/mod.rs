@@ -49,8 +49,8 @@ pub(crate) struct Seen {
     pub(crate) current: bool,
     /// Whether its pod is what its StatefulSet asks for.
     pub(crate) settled: bool,
-    /// Whether its container runs, ready or not.
-    pub(crate) running: bool,
+    /// Whether its container runs, and not for so long that it cannot be busy with its start any more.
+    pub(crate) starting: bool,
     /// Its pod; `None` if there is none.
     pub(crate) pod: Option<PodState>,
 }
@@ -74,6 +74,8 @@ pub(crate) struct Situation {
     pub(crate) lingering: Vec<i32>,
     /// What is on its way, as it was last written down.
     pub(crate) scaling: Scaling,
+    /// Voters with which the cluster began.
+    pub(crate) first_voters: usize,
     /// Whether the volumes of removed brokers go.
     pub(crate) delete_volumes: bool,
 }
@@ -82,7 +84,7 @@ pub(crate) struct Situation {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Action {
     /// Nothing but to write this intent down.
-    Intend(Scaling),
+    Intend(Box<Scaling>),
     /// Make volumes and StatefulSets.
     Create(Vec<i32>),
     /// Change a StatefulSet, which restarts its pod.

@@ -37,6 +37,8 @@ pub(super) struct Pod {
     /// Passes until it is ready.
     pub(super) starting: u8,
     pub(super) crashing: bool,
+    /// Whether it runs and says that it is busy with its log.
+    pub(super) recovering: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -53,6 +55,9 @@ pub(super) struct World {
     pub(super) load: BTreeMap<i32, u64>,
     pub(super) registered: BTreeSet<i32>,
     pub(super) voters: BTreeSet<i32>,
+    pub(super) first_voters: usize,
+    /// Voters whose disks were lost: the vote is that of a data folder that is no more.
+    pub(super) lost: BTreeSet<i32>,
     pub(super) leader: i32,
     pub(super) volumes: BTreeSet<i32>,
     pub(super) delete_volumes: bool,
@@ -84,6 +89,8 @@ impl World {
             load: ids.iter().map(|id| (*id, 3)).collect(),
             registered: BTreeSet::new(),
             voters: ids.iter().copied().take(voter_count(ids.len())).collect(),
+            first_voters: voter_count(ids.len()),
+            lost: BTreeSet::new(),
             leader: 0,
             volumes: BTreeSet::new(),
             delete_volumes: false,
@@ -110,10 +117,10 @@ impl World {
             id: *id,
             current: pod.version == self.version,
             settled: true,
-            running: pod.starting == 0 && !pod.crashing,
+            starting: pod.recovering,
             pod: Some(if pod.crashing {
                 PodState::Failing("has crashed".into())
-            } else if pod.starting > 0 {
+            } else if pod.starting > 0 || pod.recovering {
                 PodState::Waiting("is starting".into())
             } else {
                 PodState::Ready
@@ -125,12 +132,13 @@ impl World {
             brokers: self.pods.iter().map(seen).collect(),
             lingering: self.ending.keys().copied().collect(),
             scaling: self.scaling.clone(),
+            first_voters: self.first_voters,
             delete_volumes: self.delete_volumes,
         }
     }
 
     fn down(&self) -> Vec<i32> {
-        let down = |(_, pod): &(&i32, &Pod)| pod.starting > 0 || pod.crashing;
+        let down = |(_, pod): &(&i32, &Pod)| pod.starting > 0 || pod.crashing || pod.recovering;
         self.pods.iter().filter(down).map(|(id, _)| *id).collect()
     }
 
@@ -164,20 +172,24 @@ impl World {
                 blocked: Vec::new(),
             }),
             Question::Quorum => {
-                let member = |id: &i32| QuorumMember {
+                let disk = |disk: &str, id: &i32| QuorumMember {
                     id: *id,
-                    directory_id: format!("d{id}"),
+                    directory_id: format!("{disk}-{id}"),
                     lag: Some(0),
                 };
-                let observers = self.registered.iter().filter(|id| !self.voters.contains(id));
+                let voter = |id| disk(if self.lost.contains(id) { "old" } else { "disk" }, id);
+                let votes = |id: &&i32| self.voters.contains(id) && !self.lost.contains(id);
+                let observers = self.registered.iter().filter(|id| !votes(id));
                 Answer::Quorum(QuorumAnswer {
                     leader: Some(self.leader),
-                    voters: self.voters.iter().map(member).collect(),
-                    observers: observers.map(member).collect(),
+                    voters: self.voters.iter().map(voter).collect(),
+                    observers: observers.map(|id| disk("disk", id)).collect(),
                 })
             }
             Question::Registered => Answer::Registered(self.registered.iter().copied().collect()),
-            Question::Recovery(_) => Answer::Recovery(false),
+            Question::Recovery(id) => {
+                Answer::Recovery(self.pods.get(id).is_some_and(|pod| pod.recovering))
+            }
         })
     }
 
@@ -235,10 +247,12 @@ impl World {
             }
             Order::AddVoter { id, .. } => {
                 assert!(self.pods.contains_key(id), "a broker that is not there votes");
+                assert!(!self.voters.contains(id), "it votes already");
                 self.voters.insert(*id);
             }
             Order::RemoveVoter { id, .. } => {
                 self.voters.remove(id);
+                self.lost.remove(id);
                 assert!(!self.voters.is_empty(), "nobody votes");
                 if self.leader == *id {
                     self.leader = *self.voters.first().unwrap();
@@ -259,7 +273,10 @@ impl World {
         let crashing = self.bad.contains(&self.version);
         self.volumes.insert(id);
         self.load.entry(id).or_default();
-        self.pods.insert(id, Pod { version: self.version, starting: START, crashing });
+        self.pods.insert(
+            id,
+            Pod { version: self.version, starting: START, crashing, recovering: false },
+        );
     }
 
     /// Carries an action out; with `half`, only its first half.
@@ -308,7 +325,7 @@ impl World {
         });
         for (id, pod) in &mut self.pods {
             pod.starting = pod.starting.saturating_sub(1);
-            if pod.starting == 0 && !pod.crashing {
+            if pod.starting == 0 && !pod.crashing && !pod.recovering {
                 self.registered.insert(*id);
             }
         }

@@ -22,7 +22,7 @@ pub(crate) fn outcome(
         Err(failure) => return (scaling, unknown(said.message(), failure)),
     };
     match (action, done) {
-        (Action::Intend(intent), _) => (intent.clone(), said),
+        (Action::Intend(intent), _) => (Scaling::clone(intent), said),
         (Action::Forget { id, .. }, _) => {
             let removing = without(&scaling.removing, &[*id]);
             let rest = Scaling { removing, ..scaling };

@@ -8,24 +8,25 @@ use crate::safety::RestartAnswer;
 /// A broker that does not work anyway gets its changed spec at once: its restart costs nothing, and a spec that
 /// cannot work must be correctable. One that is busy with its own log is left alone.
 pub(super) fn correct(situation: &Situation, answers: &Answers) -> Concern {
+    let mut busy = None;
     for broker in situation.staying().filter(|b| !b.current && !b.is_ready()) {
         let pod = situation.pod(broker.id);
-        if broker.running {
-            let doing = format!("changing pod {pod}");
-            match answers.recovers(&doing, broker.id) {
-                Ok(false) => {}
+        if broker.starting {
+            match answers.recovers(&format!("changing pod {pod}"), broker.id) {
                 Ok(true) => {
                     let text =
                         format!("pod {pod} recovers its log; its changed spec waits for that");
-                    return Some(wait(Reason::Rolling, text));
+                    busy = busy.or(Some(wait(Reason::Rolling, text)));
+                    continue;
                 }
+                Ok(false) => {}
                 Err(step) => return Some(step),
             }
         }
         let text = format!("pod {pod} is not ready and gets its changed spec");
         return Some(act(Action::Replace(broker.id), Reason::Rolling, text));
     }
-    None
+    busy
 }
 
 /// Restarts the next broker with a changed spec; everybody is ready. The active controller comes last, so that

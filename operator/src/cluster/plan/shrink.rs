@@ -33,7 +33,7 @@ pub(super) fn shrink(situation: &Situation, answers: &Answers) -> Concern {
             removing: going,
             ..Scaling::default()
         };
-        return Some(act(Action::Intend(intent), Reason::ScalingDown, text));
+        return Some(act(Action::Intend(Box::new(intent)), Reason::ScalingDown, text));
     }
     Some(remove(situation, answers, &leaving, &text).unwrap_or_else(|step| step))
 }

@@ -19,6 +19,12 @@ pub(crate) fn voter_count(brokers: usize) -> usize {
     }
 }
 
+/// Voters that the cluster should have now. One that began with three keeps three however large it grows: three
+/// survive a failure, and every change of the voters is one more thing to go through.
+fn target(situation: &Situation) -> usize {
+    voter_count(situation.wanted.len()).min(situation.first_voters.max(3))
+}
+
 /// Gives votes to brokers while there are too few voters. That the quorum cannot be asked, or refuses, keeps back
 /// nothing else.
 pub(super) fn gain(situation: &Situation, answers: &Answers) -> Concern {
@@ -26,11 +32,26 @@ pub(super) fn gain(situation: &Situation, answers: &Answers) -> Concern {
         Ok(quorum) => quorum,
         Err(step) => return Some(step),
     };
+    if let Some(voter) = lost_disk(&quorum) {
+        return Some(demote(voter, Reason::ScalingUp));
+    }
     let count = staying(situation, &quorum).count();
-    if count >= voter_count(situation.wanted.len()) || answers.no_vote().is_some() {
+    if count >= target(situation) || answers.no_vote().is_some() {
         return None;
     }
     promote(situation, &quorum, Reason::ScalingUp)
+}
+
+/// A voter whose broker is back with another data folder: what it voted for is lost with the old one, and the new
+/// one has no vote yet.
+fn lost_disk(quorum: &QuorumAnswer) -> Option<&QuorumMember> {
+    let moved = |v: &&QuorumMember| {
+        let another = |o: &QuorumMember| {
+            o.id == v.id && !o.directory_id.is_empty() && o.directory_id != v.directory_id
+        };
+        quorum.leader != Some(v.id) && quorum.observers.iter().any(another)
+    };
+    quorum.voters.iter().find(moved).filter(|_| quorum.voters.len() > 1)
 }
 
 /// Takes the vote of one broker that stays while there are too many voters: an even number of them is worse than
@@ -40,7 +61,7 @@ pub(super) fn lose(situation: &Situation, answers: &Answers) -> Concern {
         Ok(quorum) => quorum,
         Err(step) => return Some(step),
     };
-    if staying(situation, &quorum).count() <= voter_count(situation.wanted.len()) {
+    if staying(situation, &quorum).count() <= target(situation) {
         return None;
     }
     let surplus = staying(situation, &quorum).filter(|v| quorum.leader != Some(v.id));
@@ -73,7 +94,7 @@ pub(super) fn without(
         return Ok(None);
     };
     let count = staying(situation, &quorum).count();
-    if count < voter_count(situation.wanted.len())
+    if count < target(situation)
         && let Some(step) = promote(situation, &quorum, Reason::ScalingDown)
     {
         return match answers.no_vote() {
