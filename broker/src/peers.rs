@@ -28,6 +28,9 @@ use link::Link;
 /// Longest pause between attempts to connect.
 pub(crate) const MAX_BACKOFF: Duration = Duration::from_secs(1);
 
+/// Nodes whose addresses are taken from others: there are never so many voters.
+const MAX_SUGGESTED: usize = 100;
+
 /// What a connection is for. Channels do not wait for each other.
 #[allow(dead_code)] // The cluster's own requests use the first two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -89,6 +92,8 @@ pub(crate) struct Peers {
 #[derive(Debug, Default)]
 struct Inner {
     addresses: HashMap<i32, (String, u16)>,
+    /// Where others say that nodes are which `addresses` does not have.
+    suggested: HashMap<i32, (String, u16)>,
     links: HashMap<(i32, Channel), Arc<Link>>,
 }
 
@@ -105,13 +110,38 @@ impl Peers {
         let next: HashMap<_, _> =
             nodes.into_iter().map(|(id, host, port)| (id, (host, port))).collect();
         let old = std::mem::replace(&mut inner.addresses, next);
-        let addresses = &inner.addresses;
+        inner.suggested.retain(|id, _| !inner.addresses.contains_key(id));
+        let (addresses, suggested) = (&inner.addresses, &inner.suggested);
         inner.links.retain(|(id, _), link| {
-            let same = addresses.get(id) == old.get(id);
+            let same = suggested.contains_key(id) || addresses.get(id) == old.get(id);
             if !same {
                 link.close();
             }
             same
+        });
+    }
+
+    /// Where a node is.
+    pub(crate) fn address(&self, node: i32) -> Option<(String, u16)> {
+        let inner = self.inner.lock();
+        inner.addresses.get(&node).or_else(|| inner.suggested.get(&node)).cloned()
+    }
+
+    /// Another node says where this one is: better than nothing, until the metadata says it.
+    pub(crate) fn suggest(&self, node: i32, host: &str, port: u16) {
+        let inner = &mut *self.inner.lock();
+        let known = inner.addresses.contains_key(&node);
+        let room = inner.suggested.len() < MAX_SUGGESTED || inner.suggested.contains_key(&node);
+        let address = (host.to_owned(), port);
+        if known || !room || inner.suggested.get(&node) == Some(&address) {
+            return;
+        }
+        inner.suggested.insert(node, address);
+        inner.links.retain(|(id, _), link| {
+            if *id == node {
+                link.close();
+            }
+            *id != node
         });
     }
 
@@ -134,7 +164,8 @@ impl Peers {
 
     fn link(&self, node: i32, channel: Channel) -> Result<Arc<Link>, PeerError> {
         let inner = &mut *self.inner.lock();
-        let (host, port) = inner.addresses.get(&node).ok_or(PeerError::Unknown(node))?;
+        let known = inner.addresses.get(&node).or_else(|| inner.suggested.get(&node));
+        let (host, port) = known.ok_or(PeerError::Unknown(node))?;
         let link = inner
             .links
             .entry((node, channel))

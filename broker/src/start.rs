@@ -444,6 +444,9 @@ impl Parts {
         let dir = self.config.data_dir.join(METADATA_DIR);
         let now_ms = clock.monotonic_ms();
         let node = QuorumNode::open(config, Arc::new(TableSchema), disk, &dir, now_ms)?;
+        for (id, (host, port)) in node.addresses() {
+            peers.suggest(id, &host, port);
+        }
         let thread = QuorumThread {
             node,
             clock: Arc::clone(clock),

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use protocol::ErrorCode;
 use protocol::messages::{QuorumMessageRequest, QuorumMessageResponse};
-use quorum::raft::Request;
+use protocol::{ErrorCode, Str};
+use quorum::raft::{Request, Response};
 
 use crate::context::{Broker, RequestContext};
 
@@ -36,10 +36,20 @@ pub(crate) async fn handle(
     };
     let answered = broker.quorum.message(request.node_id, message);
     match tokio::time::timeout(TIMEOUT, answered).await {
-        Ok(Some(response)) => {
-            QuorumMessageResponse { message: response.to_bytes(), ..Default::default() }
-        }
+        Ok(Some(response)) => answer(broker, &response),
         Ok(None) => failed(ErrorCode::BROKER_NOT_AVAILABLE),
         Err(_) => failed(ErrorCode::REQUEST_TIMED_OUT),
+    }
+}
+
+/// The sender may have been told of no voter but those that the cluster began with, so it is told where the leader is.
+fn answer(broker: &Broker, response: &Response) -> QuorumMessageResponse {
+    let (host, port) = response.leader.and_then(|id| broker.peers.address(id)).unwrap_or_default();
+    QuorumMessageResponse {
+        message: response.to_bytes(),
+        leader_id: response.leader.unwrap_or(-1),
+        leader_host: Str::from(host),
+        leader_port: port,
+        ..Default::default()
     }
 }

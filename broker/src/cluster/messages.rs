@@ -60,6 +60,9 @@ async fn exchange(
 ) -> Option<Response> {
     match peers.call(to, channel, VERSION, message, timeout).await {
         Ok(answer) if answer.error_code == ErrorCode::NONE.0 => {
+            if answer.leader_id >= 0 && !answer.leader_host.is_empty() {
+                peers.suggest(answer.leader_id, &answer.leader_host, answer.leader_port);
+            }
             match Response::from_bytes(&answer.message) {
                 Ok(response) => Some(response),
                 Err(error) => {

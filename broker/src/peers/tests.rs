@@ -98,3 +98,17 @@ async fn silence_and_nonsense_close_the_connection() {
     stream.write_i32(4096).await.unwrap();
     assert!(matches!(huge.await.unwrap(), Err(PeerError::Closed)));
 }
+
+#[test]
+fn a_suggested_address_serves_until_the_metadata_knows_better() {
+    let peers = peers();
+    peers.suggest(7, "a", 1);
+    assert_eq!(peers.address(7), Some(("a".to_owned(), 1)));
+    peers.set_addresses([(7, "b".to_owned(), 2)]);
+    peers.suggest(7, "c", 3);
+    assert_eq!(peers.address(7), Some(("b".to_owned(), 2)));
+    for node in 0..200 {
+        peers.suggest(1_000 + node, "x", 1);
+    }
+    assert_eq!(peers.address(1_199), None, "strangers are not remembered without end");
+}

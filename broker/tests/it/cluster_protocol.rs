@@ -293,3 +293,66 @@ async fn every_version_of_the_administrative_apis_is_answered() {
     }
     cluster.end().await;
 }
+
+/// Voters of the quorum: id and folder; and the leader.
+async fn quorum(cluster: &Cluster, through: usize) -> (Vec<(i32, Uuid)>, i32) {
+    use protocol::messages::describe_quorum_request::{PartitionData, TopicData};
+    let partitions = vec![PartitionData { partition_index: 0 }];
+    let quorum = TopicData { topic_name: "__cluster_metadata".into(), partitions };
+    let request = DescribeQuorumRequest { topics: vec![quorum] };
+    let answer = connect(cluster, through).await.call(&request, 2).await;
+    let partition = &answer.topics[0].partitions[0];
+    let replicas = partition.current_voters.iter().chain(&partition.observers);
+    let replicas = replicas.map(|voter| (voter.replica_id, voter.replica_directory_id));
+    (replicas.collect(), partition.leader_id)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn voters_come_and_go_and_who_restarts_finds_those_that_are_left() {
+    use protocol::messages::{AddRaftVoterRequest, RemoveRaftVoterRequest};
+    let mut cluster = Cluster::start(5).await;
+    let topic = topic(&cluster).await;
+    let (replicas, _) = quorum(&cluster, 4).await;
+    assert_eq!(replicas.len(), 5);
+    let folder = |id: i32| replicas.iter().find(|(of, _)| *of == id).unwrap().1;
+    for (add, remove) in [(3, 0), (4, 1)] {
+        let begun = Instant::now();
+        loop {
+            let request = AddRaftVoterRequest {
+                voter_id: add,
+                cluster_id: None,
+                voter_directory_id: folder(add),
+                ..Default::default()
+            };
+            let code = connect(&cluster, 4).await.call(&request, 0).await.error_code;
+            if code == 0 || ErrorCode(code) == ErrorCode::DUPLICATE_VOTER {
+                break;
+            }
+            assert!(begun.elapsed() < SOON, "voter {add}: {:?}", ErrorCode(code));
+        }
+        loop {
+            let request = RemoveRaftVoterRequest {
+                cluster_id: None,
+                voter_id: remove,
+                voter_directory_id: folder(remove),
+                ..Default::default()
+            };
+            let code = connect(&cluster, 4).await.call(&request, 0).await.error_code;
+            if code == 0 || ErrorCode(code) == ErrorCode::VOTER_NOT_FOUND {
+                break;
+            }
+            assert!(begun.elapsed() < SOON, "voter {remove}: {:?}", ErrorCode(code));
+        }
+    }
+    // Of those that every configuration names, only 2 is left, and it leads nothing that could be asked.
+    cluster.stop(0).await;
+    cluster.stop(1).await;
+    for id in [2, 3, 4] {
+        cluster.stop(id).await;
+        cluster.come_back(id).await;
+    }
+    let (_, leader) = quorum(&cluster, 3).await;
+    assert!([2, 3, 4].contains(&leader), "{leader}");
+    assert!(!topic.id.is_zero());
+    cluster.end().await;
+}

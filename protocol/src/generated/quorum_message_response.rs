@@ -26,25 +26,49 @@ impl Message for QuorumMessageResponse {
 }
 
 /// Kafka's `QuorumMessageResponse`, versions 0 to 0.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct QuorumMessageResponse {
     /// INCONSISTENT_CLUSTER_ID when the receiver belongs to another cluster, or 0.
     pub error_code: i16,
     /// A quorum::raft::Response; empty on an error.
     pub message: Bytes,
+    /// The leader that the message names, or -1.
+    pub leader_id: i32,
+    /// Where the leader is, as the receiver knows; empty when it does not.
+    pub leader_host: Str,
+    /// The leader's port.
+    pub leader_port: u16,
+}
+
+impl Default for QuorumMessageResponse {
+    fn default() -> Self {
+        Self {
+            error_code: 0,
+            message: Bytes::new(),
+            leader_id: -1,
+            leader_host: Str::EMPTY,
+            leader_port: 0,
+        }
+    }
 }
 
 impl QuorumMessageResponse {
     fn read(d: &mut Decoder, _v: i16) -> Result<Self, DecodeError> {
         let error_code = d.i16()?;
         let message = d.bytes(true)?;
+        let leader_id = d.i32()?;
+        let leader_host = d.str(true)?;
+        let leader_port = d.u16()?;
         d.skip_tagged_fields()?;
-        Ok(Self { error_code, message })
+        Ok(Self { error_code, message, leader_id, leader_host, leader_port })
     }
 
     fn write(&self, e: &mut Encoder, _v: i16) -> Result<(), EncodeError> {
         e.i16(self.error_code);
         e.bytes(&self.message, true)?;
+        e.i32(self.leader_id);
+        e.str(&self.leader_host, true)?;
+        e.u16(self.leader_port);
         e.uvarint(0);
         Ok(())
     }

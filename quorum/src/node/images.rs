@@ -1,10 +1,11 @@
 //! [`Images`]: the committed image, and the frames that are not committed yet.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use crate::image::{ApplyError, MetadataImage};
 use crate::log::Frame;
+use crate::record::MetadataRecord;
 
 /// The committed image and what may come to be in it.
 #[derive(Debug)]
@@ -20,6 +21,19 @@ impl Images {
 
     pub(super) fn committed(&self) -> &Arc<MetadataImage> {
         &self.committed
+    }
+
+    /// Where brokers are, as far as is written here, committed or not.
+    pub(super) fn addresses(&self) -> BTreeMap<i32, (String, u16)> {
+        let known = self.committed.brokers();
+        let mut addresses: BTreeMap<i32, (String, u16)> =
+            known.map(|broker| (broker.id, (broker.host.to_string(), broker.port))).collect();
+        for record in self.tail.iter().flat_map(Frame::records) {
+            if let MetadataRecord::RegisterBroker(broker) = record {
+                addresses.insert(broker.broker_id, (broker.host.clone(), broker.port));
+            }
+        }
+        addresses
     }
 
     pub(super) fn push(&mut self, frame: Frame) {

@@ -21,6 +21,7 @@ mod status;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -176,6 +177,12 @@ impl QuorumNode {
             #[cfg(feature = "planted")]
             planted: None,
         })
+    }
+
+    /// Where brokers are, as far as is written in this node's log. What is not committed may come to nothing, but to find
+    /// the others after a restart it is better than nothing: the first voters may all be gone.
+    pub fn addresses(&self) -> BTreeMap<i32, (String, u16)> {
+        self.images.addresses()
     }
 
     /// Makes a known mistake from here on.
