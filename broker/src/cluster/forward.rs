@@ -72,12 +72,10 @@ async fn ask(
     let left = deadline.saturating_duration_since(Instant::now());
     let answer = broker.peers.call(node, Channel::Control, VERSION, &envelope, left).await;
     match answer {
-        Ok(EnvelopeResponse { error_code, response_data: Some(data) }) if error_code == 0 => {
-            match framed(data) {
-                Some(segment) => Asked::Answered(vec![segment]),
-                None => Asked::Refused,
-            }
-        }
+        Ok(EnvelopeResponse { error_code: 0, response_data: Some(data) }) => match framed(data) {
+            Some(segment) => Asked::Answered(vec![segment]),
+            None => Asked::Refused,
+        },
         Ok(refused) if refused.error_code == ErrorCode::INVALID_REQUEST.0 => Asked::Refused,
         Ok(_) => Asked::Elsewhere,
         Err(error) => {

@@ -81,9 +81,11 @@ async fn dies(host: &str, port: u16) -> bool {
         sleep(CONNECT_TIMEOUT).await;
         return false;
     };
-    // A broker says nothing by itself: whatever comes is the end.
+    // A broker says nothing by itself: what comes is the end.
     let mut byte = [0_u8; 1];
-    stream.read(&mut byte).await.ok();
+    if stream.read(&mut byte).await.is_ok_and(|bytes| bytes > 0) {
+        return false;
+    }
     refuses(host, port).await && {
         sleep(REFUSED_AGAIN).await;
         refuses(host, port).await

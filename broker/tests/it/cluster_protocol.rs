@@ -335,7 +335,6 @@ async fn voters_come_and_go_and_who_restarts_finds_those_that_are_left() {
                 cluster_id: None,
                 voter_id: remove,
                 voter_directory_id: folder(remove),
-                ..Default::default()
             };
             let code = connect(&cluster, 4).await.call(&request, 0).await.error_code;
             if code == 0 || ErrorCode(code) == ErrorCode::VOTER_NOT_FOUND {
