@@ -5,7 +5,6 @@
 //! |---|---|
 //! | [`world`] | [`World`]: time, events, what happens next |
 //! | [`machine`] | [`Machine`]: a [`quorum::node::QuorumNode`] with its disk and clock; dies and comes back |
-//! | [`network`] | [`Network`]: drops, delays, reorders, duplicates, cuts, also one way |
 //! | [`faults`] | what goes wrong when |
 //! | [`client`] | proposals, changes of the voters |
 //! | [`check`] | [`Checker`]: what must never happen |
@@ -15,8 +14,7 @@
 mod check;
 mod client;
 mod faults;
-mod machine;
-mod network;
+pub(crate) mod machine;
 mod world;
 
 pub use quorum::raft::Planted as Bug;
