@@ -122,6 +122,26 @@ impl SimDisk {
         self.state.lock().cold_percent = percent;
     }
 
+    /// Whether it is full soon, or refuses syncs or writes.
+    pub fn is_faulty(&self) -> bool {
+        let state = self.state.lock();
+        state.capacity_bytes != usize::MAX || state.failing_syncs > 0 || state.writes_fail
+    }
+
+    /// A disk of its own with what would be on this one after a power failure.
+    pub fn copy(&self, seed: u64) -> SimDisk {
+        let state = self.state.lock();
+        let copy = SimDisk::new(seed);
+        {
+            let to = &mut *copy.state.lock();
+            to.names = state.names.clone();
+            to.inodes = state.inodes.clone();
+            to.next_inode = state.next_inode;
+        }
+        copy.crash();
+        copy
+    }
+
     /// A disk that lies: syncs answer without having done anything.
     pub fn break_sync(&self) {
         self.state.lock().sync_works = false;

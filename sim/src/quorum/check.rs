@@ -9,11 +9,11 @@ use crate::metadata_check::MetadataChecker;
 
 /// What the run has shown so far.
 #[derive(Debug, Default)]
-pub(super) struct Checker {
+pub(crate) struct Checker {
     /// One history for all.
-    pub(super) metadata: MetadataChecker,
+    pub(crate) metadata: MetadataChecker,
     /// Numbers that clients know to be written, with the epoch in which they were told.
-    pub(super) acknowledged: BTreeMap<u64, i32>,
+    pub(crate) acknowledged: BTreeMap<u64, i32>,
     /// Epochs whose leader has begun to answer.
     active: BTreeSet<i32>,
 }
@@ -21,12 +21,12 @@ pub(super) struct Checker {
 impl Checker {
     /// A node may answer: when it is the first time in its epoch, it has everything that was answered in epochs before. (It
     /// may have been replaced already without knowing it: then the newer leader's answers are not its concern.)
-    pub(super) fn answers(&mut self, node: &QuorumNode) -> Result<(), String> {
+    pub(crate) fn answers(&mut self, node: &QuorumNode) -> Result<(), String> {
         if self.active.insert(node.epoch()) { self.has_all(node, node.epoch()) } else { Ok(()) }
     }
 
     /// A node has everything that was answered before an epoch.
-    pub(super) fn has_all(&self, node: &QuorumNode, epoch: i32) -> Result<(), String> {
+    pub(crate) fn has_all(&self, node: &QuorumNode, epoch: i32) -> Result<(), String> {
         let mut before = self.acknowledged.iter().filter(|(_, of)| **of < epoch);
         match before.find(|(number, _)| !has_note(node.image(), **number)) {
             None => Ok(()),
@@ -34,8 +34,16 @@ impl Checker {
         }
     }
 
+    /// A node has everything with a number below `bound` that was answered.
+    pub(crate) fn has_all_before(&self, node: &QuorumNode, bound: u64) -> Result<(), String> {
+        match self.acknowledged.range(..bound).find(|of| !has_note(node.image(), *of.0)) {
+            None => Ok(()),
+            Some((number, _)) => Err(format!("{number} was acknowledged and is not there")),
+        }
+    }
+
     /// What a leader has just answered is with every newer leader, too.
-    pub(super) fn is_with_all<'a>(
+    pub(crate) fn is_with_all<'a>(
         &self,
         mut newer: impl Iterator<Item = &'a QuorumNode>,
         number: u64,

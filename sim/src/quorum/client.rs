@@ -10,7 +10,7 @@ use quorum::{Command, Decision, MetadataImage, MetadataRecord};
 
 /// Writes a number that nobody else writes: once it is answered it must be there for ever.
 #[derive(Debug)]
-pub(super) struct Note(pub(super) u64);
+pub(crate) struct Note(pub(crate) u64);
 
 impl Command for Note {
     type Answer = u64;
@@ -27,7 +27,7 @@ fn notes() -> ConfigResource {
 }
 
 /// Whether a number is in an image.
-pub(super) fn has_note(image: &MetadataImage, number: u64) -> bool {
+pub(crate) fn has_note(image: &MetadataImage, number: u64) -> bool {
     image.configs(&notes()).is_some_and(|notes| notes.contains_key(&format!("{number:06}")))
 }
 

@@ -11,8 +11,8 @@
 //!
 //! A run has a time of faults, then everything is healed, and the quorum must get on within a bound.
 
-mod check;
-mod client;
+pub(crate) mod check;
+pub(crate) mod client;
 mod faults;
 pub(crate) mod machine;
 mod world;
