@@ -183,8 +183,7 @@ impl World {
         if !process.quorum.is_active() {
             return Ok(());
         }
-        let mut inputs =
-            vec![Input::Propose(Proposal::new(FenceSilentBrokers { now_ms }, |_| {}))];
+        let mut inputs = vec![Input::Propose(Proposal::new(FenceSilentBrokers { now_ms }, |_| {}))];
         if self.random.u8(..8) == 0 {
             let command = BalanceLeaders { imbalance_percentage: 10 };
             inputs.push(Input::Propose(Proposal::new(command, |_| {})));

@@ -68,18 +68,24 @@ impl Checker {
         let of = self.partitions.entry(key).or_default();
         if mark > replica.log().end_offset() {
             let end = replica.log().end_offset();
-            return Err(format!("{machine}: {mark} of {topic}-{index} is past the log's end {end}"));
+            return Err(format!(
+                "{machine}: {mark} of {topic}-{index} is past the log's end {end}"
+            ));
         }
         if !replica.is_leader() {
             if mark > of.end {
-                return Err(format!("{machine} believes in {mark} of {topic}-{index}, which nobody has committed"));
+                return Err(format!(
+                    "{machine} believes in {mark} of {topic}-{index}, which nobody has committed"
+                ));
             }
             return Ok(());
         }
         let epoch = replica.assignment().leader_epoch;
         let known = of.marks.entry((machine, epoch)).or_insert(0);
         if mark < *known {
-            return Err(format!("{machine}, epoch {epoch}: {known} of {topic}-{index} was committed, now {mark}"));
+            return Err(format!(
+                "{machine}, epoch {epoch}: {known} of {topic}-{index} was committed, now {mark}"
+            ));
         }
         let from = std::mem::replace(known, mark);
         for batch in hosted.batches(from, mark)? {
@@ -170,7 +176,8 @@ impl Checker {
         coordinator: &Coordinator,
     ) -> Result<(), String> {
         let Some(of) = self.partitions.get(&key) else { return Ok(()) };
-        let lost = |told: &&(usize, i64, i32)| told.2 < epoch && !coordinator.has_seen(told.0, told.1);
+        let lost =
+            |told: &&(usize, i64, i32)| told.2 < epoch && !coordinator.has_seen(told.0, told.1);
         match of.groups.iter().find(lost) {
             None => Ok(()),
             Some((group, offset, told)) => Err(format!(

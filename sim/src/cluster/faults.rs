@@ -68,7 +68,8 @@ impl World {
                 "resign" => {
                     let to = self.random.usize(..self.plan.voters) as i32;
                     let leader = self.controller().unwrap_or(victim);
-                    let input = if self.random.bool() { Input::Resign } else { Input::Transfer { to } };
+                    let input =
+                        if self.random.bool() { Input::Resign } else { Input::Transfer { to } };
                     self.hand_in(leader, vec![input])
                 }
                 _ => Ok(()),
@@ -187,7 +188,8 @@ impl World {
             return Ok(());
         }
         let victim = self.random.usize(self.plan.voters..self.plan.machines);
-        let epoch = |of: &super::machine::Machine| of.process.as_ref().map_or(-1, |p| p.broker_epoch);
+        let epoch =
+            |of: &super::machine::Machine| of.process.as_ref().map_or(-1, |p| p.broker_epoch);
         let now = epoch(&self.machines[victim]);
         if self.machines[victim].backup.is_none() {
             if now >= 0 {

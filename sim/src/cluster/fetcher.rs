@@ -154,12 +154,7 @@ impl World {
         }
     }
 
-    fn truncate(
-        &mut self,
-        machine: usize,
-        key: Key,
-        truncation: Truncation,
-    ) -> Result<(), String> {
+    fn truncate(&mut self, machine: usize, key: Key, truncation: Truncation) -> Result<(), String> {
         if self.has(Mistake::NeverTruncates) {
             return Ok(());
         }
@@ -172,8 +167,7 @@ impl World {
             return Ok(());
         }
         let log = hosted.replica.log();
-        let point =
-            ((hosted.topic.clone(), key.1), log.recovery_point(), log.start_offset());
+        let point = ((hosted.topic.clone(), key.1), log.recovery_point(), log.start_offset());
         if let Err(error) = process.log_dir.write_checkpoints([point]) {
             if error.is_transient() {
                 return Ok(());

@@ -60,8 +60,7 @@ impl World {
         }
         let stopping = process.stopping.is_some();
         let (epoch, metadata_offset) = (process.broker_epoch, process.applied.offset());
-        let call =
-            Call::Heartbeat { broker: id, epoch, metadata_offset, want_shut_down: stopping };
+        let call = Call::Heartbeat { broker: id, epoch, metadata_offset, want_shut_down: stopping };
         let timeout = REQUEST_MS.min(HEARTBEAT_MS);
         self.call(machine, call, Purpose::Beat { stopping }, timeout);
         Ok(())

@@ -16,24 +16,75 @@ pub(super) type Key = (Uuid, i32);
 #[derive(Debug, Clone)]
 pub(super) enum Message {
     /// Of the quorum, encoded.
-    QuorumRequest { id: u64, bytes: Bytes },
-    QuorumResponse { id: u64, bytes: Bytes },
+    QuorumRequest {
+        id: u64,
+        bytes: Bytes,
+    },
+    QuorumResponse {
+        id: u64,
+        bytes: Bytes,
+    },
     /// For the active controller.
-    Call { id: u64, call: Call },
-    Reply { id: u64, reply: Reply },
+    Call {
+        id: u64,
+        call: Call,
+    },
+    Reply {
+        id: u64,
+        reply: Reply,
+    },
     /// A follower's fetch of everything that it has from one leader.
-    Fetch { id: u64, broker_epoch: i64, parts: Vec<(Key, FetchPosition)> },
-    Fetched { id: u64, parts: Vec<(Key, Part)> },
-    Produce { id: u64, key: Key, batch: Bytes },
-    Produced { id: u64, result: Result<i64, ErrorCode> },
-    Consume { id: u64, key: Key, leader_epoch: i32, offset: i64 },
-    Consumed { id: u64, result: Result<Records, ErrorCode> },
-    ListEnd { id: u64, key: Key, leader_epoch: i32 },
-    Ended { id: u64, result: Result<i64, ErrorCode> },
-    Commit { id: u64, key: Key, group: usize, offset: i64 },
-    Committed { id: u64, result: Result<(), ErrorCode> },
+    Fetch {
+        id: u64,
+        broker_epoch: i64,
+        parts: Vec<(Key, FetchPosition)>,
+    },
+    Fetched {
+        id: u64,
+        parts: Vec<(Key, Part)>,
+    },
+    Produce {
+        id: u64,
+        key: Key,
+        batch: Bytes,
+    },
+    Produced {
+        id: u64,
+        result: Result<i64, ErrorCode>,
+    },
+    Consume {
+        id: u64,
+        key: Key,
+        leader_epoch: i32,
+        offset: i64,
+    },
+    Consumed {
+        id: u64,
+        result: Result<Records, ErrorCode>,
+    },
+    ListEnd {
+        id: u64,
+        key: Key,
+        leader_epoch: i32,
+    },
+    Ended {
+        id: u64,
+        result: Result<i64, ErrorCode>,
+    },
+    Commit {
+        id: u64,
+        key: Key,
+        group: usize,
+        offset: i64,
+    },
+    Committed {
+        id: u64,
+        result: Result<(), ErrorCode>,
+    },
     Metadata,
-    MetadataIs { image: Arc<MetadataImage> },
+    MetadataIs {
+        image: Arc<MetadataImage>,
+    },
 }
 
 /// What a leader answers for one partition.
@@ -55,10 +106,27 @@ pub(super) struct Records {
 /// What brokers and clients ask the active controller for.
 #[derive(Debug, Clone)]
 pub(super) enum Call {
-    Register { broker: i32, incarnation: Uuid, directory: Uuid, previous_epoch: i64 },
-    Heartbeat { broker: i32, epoch: i64, metadata_offset: u64, want_shut_down: bool },
-    Alter { broker: i32, epoch: i64, changes: Vec<IsrChange> },
-    CreateTopics { topics: Vec<(String, Vec<Vec<i32>>)>, min_isr: usize },
+    Register {
+        broker: i32,
+        incarnation: Uuid,
+        directory: Uuid,
+        previous_epoch: i64,
+    },
+    Heartbeat {
+        broker: i32,
+        epoch: i64,
+        metadata_offset: u64,
+        want_shut_down: bool,
+    },
+    Alter {
+        broker: i32,
+        epoch: i64,
+        changes: Vec<IsrChange>,
+    },
+    CreateTopics {
+        topics: Vec<(String, Vec<Vec<i32>>)>,
+        min_isr: usize,
+    },
     ProducerIds,
     Reassign(Reassignment),
     Elect(Vec<(String, i32)>),

@@ -26,11 +26,15 @@ pub(super) struct Producer {
 struct Lane {
     next_sequence: i32,
     queue: VecDeque<Out>,
+    written: usize,
+    /// Something was acknowledged.
+    known: bool,
     after_healing: u32,
 }
 
 /// A batch that is not acknowledged yet.
 struct Out {
+    number: usize,
     bytes: Bytes,
     count: i64,
     crc: u32,
@@ -50,6 +54,13 @@ impl Producer {
     pub(super) fn is_done(&self) -> bool {
         let done = |lane: &Lane| lane.queue.is_empty() && lane.after_healing >= LAST_BATCHES;
         self.lanes.iter().all(done)
+    }
+}
+
+impl Lane {
+    /// Batches since the first that is not acknowledged: a leader knows the last five again, no more.
+    fn window(&self) -> usize {
+        self.queue.front().map_or(0, |first| self.written - first.number)
     }
 }
 
@@ -83,7 +94,10 @@ impl World {
         let size = self.random.usize(1..60);
         let Kind::Producer(producer) = &mut self.clients[client].kind else { return };
         let of = &mut producer.lanes[lane];
-        if !wanted || of.queue.len() >= in_flight || of.after_healing >= LAST_BATCHES {
+        // Messages overtake each other here, and a leader takes any sequence from a producer that it does not know: the first
+        // batch goes alone, as the first on a connection does.
+        let in_flight = if of.known { in_flight } else { 1 };
+        if !wanted || of.window() >= in_flight || of.after_healing >= LAST_BATCHES {
             return;
         }
         let mut builder = BatchBuilder::new(Compression::None);
@@ -100,7 +114,9 @@ impl World {
         of.next_sequence += count as i32;
         of.after_healing += u32::from(healed);
         let crc = batch.header().crc;
-        of.queue.push_back(Out { bytes, count: count as i64, crc, ids: Vec::new(), until: 0 });
+        let (number, count) = (of.written, count as i64);
+        of.written += 1;
+        of.queue.push_back(Out { number, bytes, count, crc, ids: Vec::new(), until: 0 });
     }
 
     /// Sends what is due, in order: when a batch is sent again those after it come again, too.
@@ -141,6 +157,7 @@ impl World {
         match result {
             Ok(base) => {
                 let Some(out) = lane.queue.remove(at) else { return Ok(()) };
+                lane.known = true;
                 let Some((key, ..)) = self.clients[client].data_leader(index as i32) else {
                     return Ok(());
                 };

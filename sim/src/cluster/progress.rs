@@ -38,7 +38,8 @@ impl World {
         self.machines.iter().find_map(|machine| {
             let process = machine.process.as_ref()?;
             let epoch = process.quorum.epoch();
-            let before = self.checker.notes.has_all_before(&process.quorum, self.admin.after_healing);
+            let before =
+                self.checker.notes.has_all_before(&process.quorum, self.admin.after_healing);
             before.err().map(|what| format!("{} in epoch {epoch}: {what}", machine.id))
         })
     }
@@ -91,7 +92,9 @@ impl World {
                         let end = self.end_of(index);
                         if end != Some(consumer.position(index)) {
                             let at = consumer.position(index);
-                            return Some(format!("client {number} is at {at} of {index}, not {end:?}"));
+                            return Some(format!(
+                                "client {number} is at {at} of {index}, not {end:?}"
+                            ));
                         }
                     }
                 }

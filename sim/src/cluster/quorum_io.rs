@@ -5,9 +5,9 @@ use std::sync::Arc;
 use quorum::node::{Input, Output};
 use quorum::raft::{Call as QuorumCall, Request, Response};
 
+use super::Mistake;
 use super::message::Message;
 use super::world::{Event, Task, World};
-use super::Mistake;
 
 impl World {
     pub(super) fn quorum_hears(

@@ -158,9 +158,7 @@ pub(super) struct Plan {
 impl Plan {
     pub(super) fn new(scenario: Scenario, random: &mut fastrand::Rng) -> Self {
         let observers = match scenario {
-            Scenario::Disks | Scenario::Reassignments | Scenario::Everything => {
-                random.usize(1..=2)
-            }
+            Scenario::Disks | Scenario::Reassignments | Scenario::Everything => random.usize(1..=2),
             _ => random.usize(0..=1),
         };
         let machines = 3 + observers;

@@ -235,7 +235,12 @@ impl World {
         self.send(machine, from, message);
     }
 
-    pub(super) fn refuse_waits(&mut self, machine: usize, waits: Vec<CommitWait>, error: ErrorCode) {
+    pub(super) fn refuse_waits(
+        &mut self,
+        machine: usize,
+        waits: Vec<CommitWait>,
+        error: ErrorCode,
+    ) {
         for wait in waits {
             self.refuse(machine, (wait.from, wait.id), wait.group, error);
         }

@@ -40,10 +40,26 @@ pub(super) enum Task {
 
 #[derive(Debug)]
 pub(super) enum Event {
-    Alarm { machine: usize, life: u64, alarm: u64 },
-    Arrives { from: usize, to: usize, message: Message },
-    QuorumFailed { from: usize, to: usize, id: u64 },
-    Task { machine: usize, life: u64, task: Task },
+    Alarm {
+        machine: usize,
+        life: u64,
+        alarm: u64,
+    },
+    Arrives {
+        from: usize,
+        to: usize,
+        message: Message,
+    },
+    QuorumFailed {
+        from: usize,
+        to: usize,
+        id: u64,
+    },
+    Task {
+        machine: usize,
+        life: u64,
+        task: Task,
+    },
     Start(usize),
     Client(usize),
     Admin,
