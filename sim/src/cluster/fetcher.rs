@@ -122,8 +122,6 @@ impl World {
                 return Ok(());
             }
             Part::Diverging(Divergence { epoch, end_offset }) => {
-                let epochs = format!("{:?}", replica.log().epochs());
-                if std::env::var("DBG").is_ok() { eprintln!("DBG {machine} at {position:?} diverges at {epoch} {end_offset}; {epochs}"); }
                 replica.diverged(&position, Divergence { epoch, end_offset })
             }
             Part::OutOfRange { start } => replica.out_of_range(&position, start),

@@ -70,6 +70,9 @@ impl World {
             let Some(hosted) = process.partitions.get(&key) else {
                 return Some(format!("{id} has no replica of {}", key.1));
             };
+            if hosted.coordinator.as_ref().is_some_and(|coordinator| !coordinator.loaded) {
+                return Some(format!("{id} does not know its groups yet"));
+            }
             let end = hosted.replica.log().end_offset();
             ends.push((*id, end, hosted.replica.high_watermark().offset));
         }
