@@ -74,6 +74,10 @@ impl Replica {
         if matches!(self.role, Role::Idle) {
             return Err(ServeError::NotLeader);
         }
+        #[cfg(feature = "planted")]
+        if self.has(crate::Planted::EpochsIgnored) {
+            return Ok(());
+        }
         match known_epoch {
             epoch if epoch < 0 => Ok(()),
             epoch if epoch < self.assignment.leader_epoch => Err(ServeError::FencedEpoch),
@@ -103,6 +107,10 @@ impl Replica {
     pub fn committed_end(&self, known_epoch: i32) -> Result<i64, ServeError> {
         self.serve(known_epoch)?;
         match &self.role {
+            #[cfg(feature = "planted")]
+            Role::Leader(_) if self.has(crate::Planted::EndBeforeKnown) => {
+                Ok(self.high_watermark.offset)
+            }
             Role::Leader(leader) if self.high_watermark.offset < leader.epoch_start => {
                 Err(ServeError::OffsetNotAvailable)
             }

@@ -73,6 +73,12 @@ impl Replica {
         self.serve(fetch.leader_epoch)?;
         let diverges = self.divergence(fetch.last_fetched_epoch, fetch.offset).is_some();
         let end = self.log.end_offset();
+        #[cfg(feature = "planted")]
+        let (any_epoch, early, wiped) = (
+            self.has(crate::Planted::BrokerEpochIgnored),
+            self.has(crate::Planted::JoinBeforeCaughtUp),
+            self.has(crate::Planted::ProgressWiped),
+        );
         let in_range = (self.log.start_offset()..=end).contains(&fetch.offset);
         let high_watermark = self.high_watermark.offset;
         let Role::Leader(leader) = &mut self.role else { return Err(ServeError::NotLeader) };
@@ -80,6 +86,12 @@ impl Replica {
         leader.now_ms = leader.now_ms.max(now_ms);
         let follower = leader.follower(fetch.id).ok_or(ServeError::NotReplica)?;
         let registered = registered.ok_or(ServeError::StaleBrokerEpoch)?;
+        #[cfg(feature = "planted")]
+        let registered = if any_epoch {
+            Registration { epoch: fetch.broker_epoch, ..registered }
+        } else {
+            registered
+        };
         if fetch.broker_epoch >= 0
             && fetch.broker_epoch < registered.epoch.max(follower.broker_epoch)
         {
@@ -91,10 +103,14 @@ impl Replica {
         if diverges || !in_range {
             return Ok(Noted::default());
         }
+        #[cfg(feature = "planted")]
+        let is_first = follower.end < 0;
         follower.fetched(fetch.offset, end, now_ms);
         let may_join = follower.eligible
             && !self.assignment.isr.contains(&fetch.id)
             && fetch.offset >= high_watermark.max(epoch_start);
+        #[cfg(feature = "planted")]
+        let may_join = (may_join || (early && follower.eligible)) && !(wiped && is_first);
         let told = follower.told;
         let committed = self.advance();
         let changed = Changed { committed, ..Changed::default() };
@@ -125,6 +141,10 @@ impl Replica {
         if last_fetched_epoch < 0 {
             return None;
         }
+        #[cfg(feature = "planted")]
+        if self.has(crate::Planted::DivergenceIgnored) {
+            return None;
+        }
         let end = self.log.end_offset();
         let (epoch, end_offset) = self.log.epochs().end_offset_for(last_fetched_epoch, end)?;
         (epoch < last_fetched_epoch || end_offset < offset)
@@ -148,6 +168,12 @@ impl Replica {
     }
 
     fn read_up_to(&self, range: &ReadRange, upper: OffsetPosition) -> Result<Read, ReadError> {
+        #[cfg(feature = "planted")]
+        let range = if self.has(crate::Planted::ReadSkipsSegment) {
+            &ReadRange { offset: self.skipped(range.offset), ..*range }
+        } else {
+            range
+        };
         self.log.read(range.offset, upper, range.max_bytes, range.min_one)
     }
 

@@ -94,7 +94,10 @@ impl Replica {
         if !self.is_follower() || self.log.is_failed() {
             return NextFetch::None;
         }
-        if self.held().offset < self.log.end_offset() {
+        let held = self.held().offset;
+        #[cfg(feature = "planted")]
+        let held = if self.has(crate::Planted::FetchBeforeFlush) { i64::MAX } else { held };
+        if held < self.log.end_offset() {
             return NextFetch::AfterFlush;
         }
         NextFetch::From(FetchPosition {

@@ -49,12 +49,21 @@ impl Replica {
     ) -> Option<IsrProposal> {
         let end = self.log.end_offset();
         let needed = self.high_watermark.offset;
+        #[cfg(feature = "planted")]
+        let (early, any_epoch) = (
+            self.has(crate::Planted::JoinBeforeCaughtUp),
+            self.has(crate::Planted::BrokerEpochIgnored),
+        );
         let Role::Leader(leader) = &mut self.role else { return None };
         leader.now_ms = leader.now_ms.max(now_ms);
         if leader.proposed {
             return None;
         }
         let needed = needed.max(leader.epoch_start);
+        #[cfg(feature = "planted")]
+        let needed = if early { 0 } else { needed };
+        #[cfg(feature = "planted")]
+        let eligible = |id, epoch| eligible(id, if any_epoch { -1 } else { epoch });
         let (isr, rules) = (&self.assignment.isr, &self.rules);
         let is_in = |follower: &&Progress| {
             if isr.contains(&follower.id) {
@@ -66,6 +75,12 @@ impl Replica {
         let next: Vec<_> = std::iter::once((self.node_id, -1))
             .chain(leader.followers.iter().filter(is_in).map(|f| (f.id, f.broker_epoch)))
             .collect();
+        #[cfg(feature = "planted")]
+        let next: Vec<_> = if any_epoch {
+            next.into_iter().map(|(id, _): (i32, i64)| (id, -1)).collect()
+        } else {
+            next
+        };
         let same = next.len() == isr.len() && next.iter().all(|(id, _)| isr.contains(id));
         if same {
             return None;

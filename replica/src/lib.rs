@@ -32,6 +32,8 @@ mod fetch;
 mod follower;
 mod isr;
 mod leader;
+#[cfg(feature = "planted")]
+mod planted;
 mod replica;
 mod truncation;
 mod watermark;
@@ -41,6 +43,8 @@ pub use assignment::{Assignment, Rules};
 pub use fetch::{Divergence, FollowerFetch, Noted, ReadRange, Registration};
 pub use follower::{FetchPosition, FromLeader, NextFetch, TakeError};
 pub use isr::{IsrOutcome, IsrProposal};
+#[cfg(feature = "planted")]
+pub use planted::Planted;
 pub use replica::{Changed, Replica};
 pub use truncation::Truncation;
 

@@ -25,6 +25,8 @@ pub struct Replica {
     pub(crate) high_watermark: OffsetPosition,
     pub(crate) role: Role,
     pub(crate) removed: bool,
+    #[cfg(feature = "planted")]
+    pub(crate) planted: Option<crate::Planted>,
 }
 
 /// What an event has changed for those who wait.
@@ -74,6 +76,8 @@ impl Replica {
             high_watermark: committed,
             role: Role::Idle,
             removed: false,
+            #[cfg(feature = "planted")]
+            planted: None,
         };
         // Nobody waits yet.
         let _ = replica.assign(assignment, now_ms);
@@ -131,6 +135,10 @@ impl Replica {
             if !self.is_follower() || new_epoch {
                 // Epochs under which this node led and wrote nothing would look like a divergence.
                 self.log.drop_empty_epochs();
+                #[cfg(feature = "planted")]
+                if self.has(crate::Planted::TruncateToHighWatermark) {
+                    self.cut_at_high_watermark();
+                }
             }
             self.role = Role::Follower;
         } else {
@@ -167,6 +175,10 @@ impl Replica {
         }
         if let Role::Leader(leader) = &mut self.role {
             leader.now_ms = leader.now_ms.max(now_ms);
+            #[cfg(feature = "planted")]
+            if self.planted == Some(crate::Planted::ProgressWiped) {
+                leader.followers.clear();
+            }
             leader.set_followers(self.node_id, &self.assignment, now_ms);
         }
     }

@@ -26,7 +26,16 @@ impl Replica {
         let own = self.held();
         let end = self.log.end_offset();
         let mut least = own.offset;
+        #[cfg(feature = "planted")]
+        if self.has(crate::Planted::CommitAlone) {
+            self.high_watermark = own;
+            return true;
+        }
         for follower in leader.followers.iter().filter(|follower| follower.end < own.offset) {
+            #[cfg(feature = "planted")]
+            if self.is_left_out(follower, leader) {
+                continue;
+            }
             let counts = isr.contains(&follower.id)
                 || leader.counted.contains(&follower.id)
                 || follower.is_joining(end, leader.now_ms, rules);
@@ -39,6 +48,19 @@ impl Replica {
         }
         self.high_watermark = if least == own.offset { own } else { self.log.bound(least) };
         true
+    }
+
+    #[cfg(feature = "planted")]
+    fn is_left_out(
+        &self,
+        follower: &crate::leader::Progress,
+        leader: &crate::leader::Leader,
+    ) -> bool {
+        let in_sync = self.assignment.isr.contains(&follower.id);
+        (self.has(crate::Planted::MaximalIsrIgnored) && !in_sync)
+            || (self.has(crate::Planted::ShrinkTakenForDecided)
+                && leader.proposed
+                && follower.lags(self.log.end_offset(), leader.now_ms, &self.rules))
     }
 
     /// A follower's: what the leader told, as far as it is here.

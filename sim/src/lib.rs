@@ -5,7 +5,9 @@
 //! | [`disk`] | [`SimDisk`]: loses what was not synced, tears writes, runs full |
 //! | [`log_crash`] | a partition's log through crashes: nothing durable is lost, nothing false is read |
 //! | [`metadata_crash`] | the metadata log through crashes: every answered command is there, none is half there |
+//! | [`cluster`] | whole clusters: quorum, controllers, replicas, producers, consumers, groups, reassignments |
 //! | [`quorum`](mod@quorum) | a whole metadata quorum: network, clocks, disks, changes of the voters |
+//! | `network`, `clock`, `seams`, `metadata_check` | what the worlds share |
 //!
 //! The scenarios run the product's own code (`storage`, `quorum`) and know no time but their own steps: the same seed
 //! gives the same run.
@@ -13,10 +15,15 @@
 //! A scenario that cannot fail proves nothing, so each can be told to break a rule ([`Planted`], [`quorum::Bug`](mod@quorum)); tests check that the
 //! broken rule is found.
 
+mod clock;
+pub mod cluster;
 pub mod disk;
 pub mod log_crash;
+mod metadata_check;
 pub mod metadata_crash;
+mod network;
 pub mod quorum;
+mod seams;
 
 pub use disk::SimDisk;
 

@@ -1,51 +1,69 @@
-//! Runs any number of seeds: `cargo run --release -p sim -- [quorum] --seeds 10000 [--first N]`. One seed again:
-//! `--first N --seeds 1`; `--trace` then tells everything that happened in a quorum, `--bug NAME` plants a known mistake.
+//! Runs any number of seeds: `cargo run --release -p sim -- [quorum | cluster --scenario NAME] --seeds 10000 [--first N]`. One
+//! seed again: `--first N --seeds 1`; `--trace` then tells everything that happened in a quorum or a cluster, `--bug NAME` plants a
+//! known mistake.
 #![allow(clippy::print_stdout)] // a command line tool
 
 use std::process::ExitCode;
 
-use sim::quorum::Bug;
-use sim::{Violation, log_crash, metadata_crash};
+use sim::cluster::{self, Scenario};
+use sim::{Violation, log_crash, metadata_crash, quorum};
 
 const STEPS: u32 = 500;
 const METADATA_STEPS: u32 = 100;
 
-const USAGE: &str = "usage: sim [quorum] [--first SEED] [--seeds COUNT] [--trace] [--bug NAME]";
+const USAGE: &str = "usage: sim [quorum | cluster] [--scenario NAME] [--first SEED] [--seeds COUNT] [--trace] [--bug NAME]";
+
+/// What is run.
+#[derive(Default, Clone, Copy, PartialEq, Eq)]
+enum World {
+    #[default]
+    Logs,
+    Quorum,
+    Cluster,
+}
 
 /// What was asked for.
 #[derive(Default)]
 struct Arguments {
-    quorum: bool,
+    world: World,
+    scenario: Option<Scenario>,
     first: u64,
     seeds: u64,
     trace: bool,
-    bug: Option<Bug>,
+    bug: Option<String>,
 }
 
 fn main() -> ExitCode {
     let arguments = match parse(std::env::args().skip(1)) {
         Ok(arguments) => arguments,
-        Err(message) => {
-            eprintln!("{message}\n{USAGE}");
-            return ExitCode::from(2);
-        }
+        Err(message) => return refuse(&message),
     };
-    let result = if arguments.quorum { quorum(&arguments) } else { logs(&arguments) };
+    let result = match arguments.world {
+        World::Logs => Ok(logs(&arguments)),
+        World::Quorum => run_quorum(&arguments),
+        World::Cluster => run_cluster(&arguments),
+    };
     match result {
-        Ok(summary) => {
+        Err(message) => refuse(&message),
+        Ok(Ok(summary)) => {
             println!("{} seeds from {}: {summary}", arguments.seeds, arguments.first);
             ExitCode::SUCCESS
         }
-        Err(violation) => {
-            let name = if arguments.quorum { "quorum " } else { "" };
-            let bug = arguments.bug.map(|bug| format!(" --bug {bug:?}")).unwrap_or_default();
-            println!("FAILED {violation}\nagain: {name}--first {} --seeds 1{bug}", violation.seed);
+        Ok(Err(violation)) => {
+            println!("FAILED {violation}\nagain: {}", arguments.again(violation.seed));
             ExitCode::FAILURE
         }
     }
 }
 
-fn logs(arguments: &Arguments) -> Result<String, Violation> {
+fn refuse(message: &str) -> ExitCode {
+    eprintln!("{message}\n{USAGE}");
+    ExitCode::from(2)
+}
+
+type Outcome = Result<String, Violation>;
+
+fn logs(arguments: &Arguments) -> Outcome {
     let mut crashes = 0_u64;
     for seed in arguments.range() {
         let log = log_crash::run(seed, STEPS, None)?;
@@ -55,37 +73,80 @@ fn logs(arguments: &Arguments) -> Result<String, Violation> {
     Ok(format!("{crashes} crashes survived, nothing acknowledged lost"))
 }
 
-fn quorum(arguments: &Arguments) -> Result<String, Violation> {
-    let mut total = sim::quorum::Report::default();
+fn run_quorum(arguments: &Arguments) -> Result<Outcome, String> {
+    let all = quorum::Bug::ALL.into_iter().map(|bug| (format!("{bug:?}"), bug));
+    let bug = arguments.bug_of(all.collect())?;
+    let mut total = quorum::Report::default();
     for seed in arguments.range() {
-        total.add(&sim::quorum::run(seed, arguments.bug, arguments.trace)?);
+        match quorum::run(seed, bug, arguments.trace) {
+            Ok(report) => total.add(&report),
+            Err(violation) => return Ok(Err(violation)),
+        }
     }
-    Ok(format!("nothing promised was broken; {total:?}"))
+    Ok(Ok(format!("nothing promised was broken; {total:?}")))
+}
+
+fn run_cluster(arguments: &Arguments) -> Result<Outcome, String> {
+    let scenario = arguments.scenario.ok_or_else(|| {
+        format!("a cluster needs a --scenario: {:?}", Scenario::ALL.map(Scenario::name))
+    })?;
+    let all = cluster::Bug::all().into_iter().map(|bug| (bug.name(), bug));
+    let bug = arguments.bug_of(all.collect())?;
+    let mut total = cluster::Report::default();
+    for seed in arguments.range() {
+        match cluster::run(scenario, seed, bug, arguments.trace) {
+            Ok(report) => total.add(&report),
+            Err(violation) => return Ok(Err(violation)),
+        }
+    }
+    Ok(Ok(format!("nothing promised was broken; {total:?}")))
 }
 
 impl Arguments {
     fn range(&self) -> std::ops::Range<u64> {
         self.first..self.first.saturating_add(self.seeds)
     }
+
+    fn bug_of<B: Copy>(&self, all: Vec<(String, B)>) -> Result<Option<B>, String> {
+        let Some(wanted) = &self.bug else { return Ok(None) };
+        let names: Vec<&String> = all.iter().map(|(name, _)| name).collect();
+        let found = all.iter().find(|(name, _)| name == wanted);
+        found.map(|(_, bug)| Some(*bug)).ok_or_else(|| format!("no bug '{wanted}': {names:?}"))
+    }
+
+    /// The command that runs one seed again.
+    fn again(&self, seed: u64) -> String {
+        let world = match self.world {
+            World::Logs => String::new(),
+            World::Quorum => "quorum ".to_owned(),
+            World::Cluster => {
+                format!("cluster --scenario {} ", self.scenario.map_or("", Scenario::name))
+            }
+        };
+        let bug = self.bug.as_ref().map(|bug| format!(" --bug {bug}")).unwrap_or_default();
+        format!("cargo run --release -p sim -- {world}--first {seed} --seeds 1{bug} --trace")
+    }
 }
 
 fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
     let mut arguments = Arguments { seeds: 100, ..Arguments::default() };
     while let Some(name) = words.next() {
-        let mut number = || {
-            let value = words.next().ok_or_else(|| format!("{name} needs a number"))?;
-            value.parse::<u64>().map_err(|_| format!("'{value}' is no number"))
-        };
+        let mut value = || words.next().ok_or_else(|| format!("{name} needs a value"));
+        let number =
+            |text: String| text.parse::<u64>().map_err(|_| format!("'{text}' is no number"));
         match name.as_str() {
-            "quorum" => arguments.quorum = true,
+            "quorum" => arguments.world = World::Quorum,
+            "cluster" => arguments.world = World::Cluster,
             "--trace" => arguments.trace = true,
-            "--first" => arguments.first = number()?,
-            "--seeds" => arguments.seeds = number()?,
-            "--bug" => {
-                let value = words.next().ok_or("--bug needs a name")?;
-                let known = Bug::ALL.into_iter().find(|bug| format!("{bug:?}") == value);
-                arguments.bug =
-                    Some(known.ok_or_else(|| format!("no bug '{value}': {:?}", Bug::ALL))?);
+            "--first" => arguments.first = number(value()?)?,
+            "--seeds" => arguments.seeds = number(value()?)?,
+            "--bug" => arguments.bug = Some(value()?),
+            "--scenario" => {
+                let wanted = value()?;
+                let known = Scenario::ALL.into_iter().find(|of| of.name() == wanted);
+                let names = Scenario::ALL.map(Scenario::name);
+                arguments.scenario =
+                    Some(known.ok_or_else(|| format!("no scenario '{wanted}': {names:?}"))?);
             }
             other => return Err(format!("unknown argument '{other}'")),
         }

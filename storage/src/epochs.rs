@@ -61,6 +61,7 @@ impl LeaderEpochs {
         if epoch < 0 || self.latest().is_some_and(|latest| latest >= epoch) {
             return;
         }
+        self.settle(offset);
         let was_dirty = self.dirty;
         let before = self.entries.len();
         self.assign(epoch, offset);
@@ -97,7 +98,16 @@ impl LeaderEpochs {
         let before = self.entries.len();
         self.entries.retain(|e| e.start_offset < offset);
         self.dirty |= self.entries.len() != before;
+        self.settle(offset);
         self.begun = false;
+    }
+
+    /// An epoch that began without a record, and has one now, has to be written, whatever comes next.
+    fn settle(&mut self, end_offset: i64) {
+        if self.begun && self.entries.last().is_some_and(|last| last.start_offset < end_offset) {
+            self.begun = false;
+            self.dirty = true;
+        }
     }
 
     /// Forgets everything: the log begins anew.
@@ -122,10 +132,7 @@ impl LeaderEpochs {
 
     /// The file's new content, if it is not what was last taken. `end_offset` is the log's.
     pub(crate) fn take_dirty(&mut self, dir: &Path, end_offset: i64) -> Option<(PathBuf, String)> {
-        if self.begun && self.entries.last().is_some_and(|last| last.start_offset < end_offset) {
-            self.begun = false;
-            self.dirty = true;
-        }
+        self.settle(end_offset);
         std::mem::take(&mut self.dirty).then(|| (dir.join(FILE), self.format()))
     }
 
@@ -190,6 +197,24 @@ mod tests {
         for broken in ["", "1\n0\n", "0\n2\n1 0\n", "0\n2\n3 0\n1 5\n", "0\nx\n"] {
             assert!(parse(broken).is_none(), "{broken:?}");
         }
+    }
+
+    /// What has records must be in the file before the recovery point passes them, even when the leadership ended before
+    /// anything was flushed: after a crash nobody reads the epoch back from there.
+    #[test]
+    fn a_leadership_that_ends_before_a_flush_is_written_all_the_same() {
+        let written = |end: fn(&mut LeaderEpochs)| {
+            let mut epochs = epochs();
+            epochs.take_dirty(Path::new(""), 30);
+            epochs.begin(6, 30);
+            // Records up to 33 are written under it.
+            end(&mut epochs);
+            epochs.take_dirty(Path::new(""), 33).map(|(_, content)| content)
+        };
+        let expected = Some("0\n4\n1 0\n3 10\n4 25\n6 30\n".to_owned());
+        assert_eq!(written(|epochs| epochs.truncate_from_end(33)), expected);
+        let next = written(|epochs| epochs.begin(7, 33)).unwrap();
+        assert!(next.contains("6 30\n"), "{next}");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! A log directory: a folder a partition (`<topic>-<partition>`), and the files that say how the last shutdown
 //! went, as in Kafka.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::IoSlice;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -46,6 +46,8 @@ struct Known {
     recovery_points: BTreeMap<PartitionName, i64>,
     start_offsets: BTreeMap<PartitionName, i64>,
     high_watermarks: BTreeMap<PartitionName, i64>,
+    /// Logs that were opened by this process: they are as they should be, whatever the stop before was like.
+    opened: BTreeSet<PartitionName>,
 }
 
 /// A log directory that this process holds.
@@ -79,6 +81,7 @@ impl LogDir {
             recovery_points: checkpoint::read(&*disk, &path.join(RECOVERY_POINTS))?,
             start_offsets: checkpoint::read(&*disk, &path.join(START_OFFSETS))?,
             high_watermarks: checkpoint::read(&*disk, &path.join(HIGH_WATERMARKS))?,
+            opened: BTreeSet::new(),
         };
         for name in disk.list(path)?.iter().filter(|name| name.ends_with(DELETE_SUFFIX)) {
             disk.remove_dir(&path.join(name))?;
@@ -170,7 +173,9 @@ impl LogDir {
             state.is_new = true;
         }
         let (disk, budget) = (self.disk.clone(), self.budget.clone());
-        Log::open(disk, &dir, config, state, budget, now_ms)
+        let opened = Log::open(disk, &dir, config, state, budget, now_ms)?;
+        self.known.lock().opened.insert(name);
+        Ok(opened)
     }
 
     fn topic_id(&self, dir: &Path) -> Result<Option<String>, DiskError> {
@@ -266,9 +271,22 @@ impl LogDir {
     /// Notes that all logs were closed well, under which broker epoch (-1: not known), in Kafka's form (KIP-966): the last
     /// thing that a process does with the directory.
     ///
+    /// After an unclean stop that is noted only once every log has been opened, and so recovered: a process that ends
+    /// before it knows its partitions leaves them to the next one.
+    ///
     /// # Errors
     /// When the file cannot be written.
     pub fn mark_clean(&self, broker_epoch: i64) -> Result<(), DiskError> {
+        if !self.clean {
+            let present = self.partitions()?;
+            let known = self.known.lock();
+            if present.iter().any(|name| !known.opened.contains(name)) {
+                return Ok(());
+            }
+        }
+        // Who has not registered has not acknowledged anything either.
+        let before = self.clean_epoch.filter(|_| broker_epoch < 0);
+        let broker_epoch = before.unwrap_or(broker_epoch);
         let content = format!(r#"{{"version":0,"brokerEpoch":{broker_epoch}}}"#);
         self.disk.write_file_atomically(&self.path.join(CLEAN_FILE), content.as_bytes())
     }

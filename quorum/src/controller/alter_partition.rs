@@ -128,7 +128,15 @@ fn decide(
     if before.leader != leader {
         return Err(IsrError::Fenced("another broker leads the partition"));
     }
-    if change.partition_epoch < before.partition_epoch {
+    #[cfg(feature = "planted")]
+    let known_partition_epoch = if controller.has(super::Planted::PartitionEpochIgnored) {
+        before.partition_epoch
+    } else {
+        change.partition_epoch
+    };
+    #[cfg(not(feature = "planted"))]
+    let known_partition_epoch = change.partition_epoch;
+    if known_partition_epoch < before.partition_epoch {
         return Err(IsrError::StalePartition(before.partition_epoch));
     }
     let twice = isr.iter().enumerate().any(|(i, id)| isr[..i].contains(id));
@@ -140,6 +148,8 @@ fn decide(
         // The leader itself may be about to stop; whoever joins must be there, in the life that the leader has seen.
         let joins = !before.isr.contains(id);
         let known = image.broker(*id);
+        #[cfg(feature = "planted")]
+        let epoch = if controller.has(super::Planted::BrokerEpochIgnored) { &-1 } else { epoch };
         let fits =
             known.is_some_and(|b| (!joins || b.is_active()) && (*epoch < 0 || *epoch == b.epoch));
         if !fits {

@@ -77,6 +77,12 @@ impl Command for RegisterBroker {
             }
         }
         let loss = before.map_or(Loss::Nothing, |before| self.loss_since(before));
+        #[cfg(feature = "planted")]
+        let loss = match loss {
+            Loss::Disk if controller.has(super::Planted::EmptyDiskInSync) => Loss::Nothing,
+            Loss::Tail if controller.has(super::Planted::OldDiskInSync) => Loss::Nothing,
+            loss => loss,
+        };
         let mut draft = Draft::of(controller);
         if image.features().is_empty() {
             let level = |(name, level)| MetadataRecord::FeatureLevel { name, level };

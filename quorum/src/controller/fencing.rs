@@ -73,6 +73,12 @@ pub(super) fn registered(controller: &Controller, draft: &mut Draft, broker: i32
         Some(match loss {
             Loss::Disk => edit.lost_disk(broker),
             Loss::Tail => edit.lost_tail(broker),
+            #[cfg(feature = "planted")]
+            Loss::Nothing
+                if controller.has(super::Planted::NoNewEpoch) && *partition.isr == [broker] =>
+            {
+                edit.expecting(broker)
+            }
             Loss::Nothing if *partition.isr == [broker] => edit.expecting(broker).new_epoch(),
             Loss::Nothing => edit.without(broker),
         })

@@ -16,6 +16,8 @@ mod heartbeat;
 mod names;
 mod partition_edit;
 mod placement;
+#[cfg(feature = "planted")]
+mod planted;
 mod producer_ids;
 mod read_barrier;
 mod reassign;
@@ -45,6 +47,8 @@ pub use heartbeat::{
 };
 pub use names::{NameError, check_topic_name};
 pub use placement::PlacementError;
+#[cfg(feature = "planted")]
+pub use planted::Planted;
 pub use producer_ids::{AllocateProducerIds, ProducerIdBlock, ProducerIdError};
 pub use read_barrier::ReadBarrier;
 pub use reassign::{AlterReassignments, ReassignError, Reassignment};
@@ -141,6 +145,8 @@ pub struct Controller {
     settings: ControllerSettings,
     schema: Arc<dyn ConfigSchema>,
     sessions: Sessions,
+    #[cfg(feature = "planted")]
+    planted: Option<Planted>,
 }
 
 impl Controller {
@@ -151,7 +157,14 @@ impl Controller {
         schema: Arc<dyn ConfigSchema>,
     ) -> Self {
         let sessions = Sessions::new(settings.session_timeout_ms);
-        Self { image, settings, schema, sessions }
+        Self {
+            image,
+            settings,
+            schema,
+            sessions,
+            #[cfg(feature = "planted")]
+            planted: None,
+        }
     }
 
     /// The image that decisions stand on.

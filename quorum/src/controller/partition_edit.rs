@@ -177,7 +177,10 @@ impl<'a> PartitionEdit<'a> {
         }
         let stays = |id: &i32| !after.removing.contains(id);
         let isr: Vec<i32> = after.isr.iter().copied().filter(stays).collect();
-        if isr.is_empty() || !after.adding.iter().all(|id| isr.contains(id)) {
+        let joined = after.adding.iter().all(|id| isr.contains(id));
+        #[cfg(feature = "planted")]
+        let joined = joined || self.rules.planted == Some(super::Planted::ReassignedBeforeInSync);
+        if isr.is_empty() || !joined {
             return;
         }
         let replicas: Vec<i32> = after.replicas.iter().copied().filter(stays).collect();
@@ -233,6 +236,14 @@ impl<'a> PartitionEdit<'a> {
         let may =
             |id: &i32| included == Some(*id) || (image.is_active(*id) && excluded != Some(*id));
         let State { replicas, isr, elr, last_known_elr, removing, .. } = &mut self.after;
+        #[cfg(feature = "planted")]
+        if self.rules.planted == Some(super::Planted::AnybodyLeads)
+            && !(isr.contains(&self.before.leader) && may(&self.before.leader))
+            && let Some(id) = replicas.iter().copied().find(may)
+        {
+            *isr = vec![id];
+            return id;
+        }
         let in_sync = |id: &i32| isr.contains(id) && may(id);
         let present = self.before.leader;
         let preferred = replicas.iter().find(|id| !removing.contains(id)).copied();

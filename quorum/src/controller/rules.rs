@@ -11,6 +11,8 @@ pub(super) struct TopicRules {
     pub(super) min_insync_replicas: usize,
     /// `unclean.leader.election.enable`.
     pub(super) unclean_election: bool,
+    #[cfg(feature = "planted")]
+    pub(super) planted: Option<super::Planted>,
 }
 
 impl TopicRules {
@@ -23,6 +25,8 @@ impl TopicRules {
             min_insync_replicas: min.unwrap_or(settings.min_insync_replicas).max(1),
             unclean_election: unclean
                 .map_or(settings.unclean_leader_election_enable, |text| text == "true"),
+            #[cfg(feature = "planted")]
+            planted: controller.planted,
         }
     }
 }

@@ -107,6 +107,8 @@ pub struct QuorumNode {
     published: bool,
     #[cfg(feature = "planted")]
     planted: Option<crate::raft::Planted>,
+    #[cfg(feature = "planted")]
+    controller_planted: Option<crate::controller::Planted>,
 }
 
 impl QuorumNode {
@@ -176,6 +178,8 @@ impl QuorumNode {
             published: false,
             #[cfg(feature = "planted")]
             planted: None,
+            #[cfg(feature = "planted")]
+            controller_planted: None,
         })
     }
 
@@ -190,6 +194,12 @@ impl QuorumNode {
     pub fn plant(&mut self, planted: crate::raft::Planted) {
         self.raft.plant(planted);
         self.planted = Some(planted);
+    }
+
+    /// Makes a known mistake whenever its controller is active.
+    #[cfg(feature = "planted")]
+    pub fn plant_controller(&mut self, planted: crate::controller::Planted) {
+        self.controller_planted = Some(planted);
     }
 
     /// Takes one input. See [`QuorumNode::handle_all`].
@@ -374,6 +384,12 @@ impl QuorumNode {
                 let image = Arc::clone(self.images.committed());
                 let settings = self.settings.clone();
                 let controller = Controller::new(image, settings, Arc::clone(&self.schema));
+                #[cfg(feature = "planted")]
+                let controller = {
+                    let mut controller = controller;
+                    controller.plant(self.controller_planted);
+                    controller
+                };
                 self.active.controller = Some(controller);
             }
             Effect::Deposed => {

@@ -90,6 +90,7 @@ impl DiskFile for SimFile {
         let (works, fails) = {
             let state = &mut *self.state.lock();
             let fails = state.failing_syncs > 0;
+            state.has_failed |= fails;
             state.failing_syncs = state.failing_syncs.saturating_sub(1);
             (state.sync_works, fails)
         };

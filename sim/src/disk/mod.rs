@@ -49,6 +49,7 @@ struct State {
     capacity_bytes: usize,
     sync_works: bool,
     failing_syncs: u32,
+    has_failed: bool,
     writes_fail: bool,
     calls: u64,
     stop_after_calls: u64,
@@ -74,6 +75,7 @@ impl SimDisk {
                 capacity_bytes: usize::MAX,
                 sync_works: true,
                 failing_syncs: 0,
+                has_failed: false,
                 writes_fail: false,
                 calls: 0,
                 stop_after_calls: u64::MAX,
@@ -122,6 +124,29 @@ impl SimDisk {
         self.state.lock().cold_percent = percent;
     }
 
+    /// Whether it is full soon, or refuses syncs or writes, or has refused a sync since the start or the last crash.
+    pub fn is_faulty(&self) -> bool {
+        let state = self.state.lock();
+        state.has_failed
+            || state.capacity_bytes != usize::MAX
+            || state.failing_syncs > 0
+            || state.writes_fail
+    }
+
+    /// A disk of its own with what would be on this one after a power failure.
+    pub fn copy(&self, seed: u64) -> SimDisk {
+        let state = self.state.lock();
+        let copy = SimDisk::new(seed);
+        {
+            let to = &mut *copy.state.lock();
+            to.names = state.names.clone();
+            to.inodes = state.inodes.clone();
+            to.next_inode = state.next_inode;
+        }
+        copy.crash();
+        copy
+    }
+
     /// A disk that lies: syncs answer without having done anything.
     pub fn break_sync(&self) {
         self.state.lock().sync_works = false;
@@ -150,6 +175,7 @@ impl State {
     fn start_over(&mut self) {
         self.boot += 1;
         self.failing_syncs = 0;
+        self.has_failed = false;
         self.writes_fail = false;
         self.calls = 0;
         self.stop_after_calls = u64::MAX;

@@ -13,7 +13,7 @@ enum Entry {
 type Tree = BTreeMap<PathBuf, Entry>;
 
 /// The names now, those that are durable, and what has been done since, in order.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(super) struct Names {
     current: Tree,
     durable: Tree,

@@ -3,15 +3,14 @@
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use quorum::controller::{ConfigError, ConfigSchema, Controller, Entropy};
-use quorum::image::ConfigMap;
+use quorum::controller::{Controller, Entropy};
 use quorum::node::{ChangeDone, ChangeVotersError, Input, Proposal, ProposeError, VoterChange};
 use quorum::record::ConfigResource;
 use quorum::{Command, Decision, MetadataImage, MetadataRecord};
 
 /// Writes a number that nobody else writes: once it is answered it must be there for ever.
 #[derive(Debug)]
-pub(super) struct Note(pub(super) u64);
+pub(crate) struct Note(pub(crate) u64);
 
 impl Command for Note {
     type Answer = u64;
@@ -28,7 +27,7 @@ fn notes() -> ConfigResource {
 }
 
 /// Whether a number is in an image.
-pub(super) fn has_note(image: &MetadataImage, number: u64) -> bool {
+pub(crate) fn has_note(image: &MetadataImage, number: u64) -> bool {
     image.configs(&notes()).is_some_and(|notes| notes.contains_key(&format!("{number:06}")))
 }
 
@@ -54,37 +53,5 @@ impl Answers {
         let changes = Arc::clone(&self.changes);
         let done = ChangeDone::new(move |result| changes.lock().push((change, result)));
         Input::ChangeVoters { change, done }
-    }
-}
-
-/// Every config may be anything.
-#[derive(Debug)]
-pub(super) struct AnyConfig;
-
-impl ConfigSchema for AnyConfig {
-    fn check(&self, _: &ConfigResource, _: &str, _: &str) -> Result<(), ConfigError> {
-        Ok(())
-    }
-
-    fn check_key(&self, _: &ConfigResource, _: &str) -> Result<(), ConfigError> {
-        Ok(())
-    }
-
-    fn check_all(&self, _: &ConfigResource, _: &ConfigMap) -> Result<(), ConfigError> {
-        Ok(())
-    }
-
-    fn list_default(&self, _: &ConfigResource, _: &str) -> Option<String> {
-        None
-    }
-}
-
-/// Random bytes of the simulation.
-#[derive(Debug)]
-pub(super) struct Seeded(pub(super) fastrand::Rng);
-
-impl Entropy for Seeded {
-    fn bytes(&mut self) -> [u8; 16] {
-        self.0.u128(..).to_be_bytes()
     }
 }

@@ -9,12 +9,13 @@ use quorum::node::{Limits, NodeConfig, QuorumNode};
 use quorum::raft::{Timing, Voter};
 use storage::Disk;
 
-use super::client::AnyConfig;
 use super::{Bug, world::Plan};
+use crate::clock::MachineClock;
 use crate::disk::{SimDisk, data_dir};
+use crate::seams::AnyConfig;
 
 /// Short, so that much happens in a short run.
-pub(super) const TIMING: Timing = Timing {
+pub(crate) const TIMING: Timing = Timing {
     election_timeout_ms: 300,
     election_backoff_max_ms: 300,
     fetch_timeout_ms: 600,
@@ -38,9 +39,7 @@ pub(super) struct Machine {
     pub(super) paused_until: u64,
     /// The offset of the image that this life published last.
     pub(super) published: u64,
-    clock_offset: i64,
-    /// How much faster its clock runs, in thousandths.
-    drift: i64,
+    time: MachineClock,
     seed: u64,
 }
 
@@ -55,8 +54,7 @@ impl Machine {
             alarm: 0,
             paused_until: 0,
             published: 0,
-            clock_offset: random.i64(0..10_000),
-            drift: random.i64(-50..=50),
+            time: MachineClock::new(random),
             seed,
         };
         machine.new_disk(random);
@@ -75,13 +73,12 @@ impl Machine {
 
     /// The machine's own time.
     pub(super) fn clock(&self, now: u64) -> u64 {
-        let now = now as i64;
-        (now + now * self.drift / 1000 + self.clock_offset).max(0) as u64
+        self.time.at(now)
     }
 
     /// The clock is set.
     pub(super) fn jump(&mut self, ms: i64) {
-        self.clock_offset += ms;
+        self.time.jump(ms);
     }
 
     pub(super) fn start(&mut self, now: u64, plan: &Plan, bug: Option<Bug>) -> Result<(), String> {

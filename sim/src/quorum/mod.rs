@@ -5,18 +5,16 @@
 //! |---|---|
 //! | [`world`] | [`World`]: time, events, what happens next |
 //! | [`machine`] | [`Machine`]: a [`quorum::node::QuorumNode`] with its disk and clock; dies and comes back |
-//! | [`network`] | [`Network`]: drops, delays, reorders, duplicates, cuts, also one way |
 //! | [`faults`] | what goes wrong when |
 //! | [`client`] | proposals, changes of the voters |
 //! | [`check`] | [`Checker`]: what must never happen |
 //!
 //! A run has a time of faults, then everything is healed, and the quorum must get on within a bound.
 
-mod check;
-mod client;
+pub(crate) mod check;
+pub(crate) mod client;
 mod faults;
-mod machine;
-mod network;
+pub(crate) mod machine;
 mod world;
 
 pub use quorum::raft::Planted as Bug;

@@ -7,11 +7,12 @@ use quorum::node::{Input, Output};
 use quorum::raft::{Answer, Request, Response, Voter};
 
 use super::check::Checker;
-use super::client::{Answers, Seeded};
+use super::client::Answers;
 use super::faults::{Admin, Fault};
 use super::machine::Machine;
-use super::network::{Network, Weather};
 use super::{Bug, FAULTS_MS, HEAL_MS, Report};
+use crate::network::{Network, Weather};
+use crate::seams::Seeded;
 
 /// How the cluster is made.
 #[derive(Debug, Clone)]
@@ -274,6 +275,7 @@ impl World {
                     self.say(|| format!("{machine} committed {}", image.offset()));
                     if let Some(node) = &self.machines[machine].node {
                         self.checker
+                            .metadata
                             .published(node, &image, before)
                             .map_err(|e| format!("machine {machine}: {e}"))?;
                     }
@@ -282,7 +284,7 @@ impl World {
                 Output::LeaderChanged { leader, epoch } => {
                     self.say(|| format!("{machine} sees leader {leader:?} in epoch {epoch}"));
                     if let Some(leader) = leader {
-                        self.checker.leads(leader, epoch)?;
+                        self.checker.metadata.leads(leader, epoch)?;
                         if leader as usize == machine && self.plan.ambush {
                             Fault::ambush(self, machine);
                         }
@@ -415,7 +417,7 @@ impl World {
     }
 
     fn finish(&mut self) -> Result<Report, String> {
-        self.report.leaders = self.checker.leaders.len() as u32;
+        self.report.leaders = self.checker.metadata.leaders.len() as u32;
         Ok(self.report)
     }
 }

@@ -165,14 +165,19 @@ impl Producers {
             offset_delta: header.last_offset_delta,
             timestamp: header.max_timestamp,
         };
-        let producer = self.by_id.entry(header.producer_id).or_insert_with(|| Producer {
-            epoch: header.producer_epoch,
+        self.remember(header.producer_id, header.producer_epoch, batch, now_ms);
+    }
+
+    /// Adds a producer's batch to those that are known.
+    fn remember(&mut self, id: i64, epoch: i16, batch: SeenBatch, now_ms: i64) {
+        let producer = self.by_id.entry(id).or_insert_with(|| Producer {
+            epoch,
             batches: Vec::with_capacity(BATCHES_KEPT),
             seen_ms: now_ms,
         });
         producer.seen_ms = now_ms;
-        if producer.epoch != header.producer_epoch {
-            producer.epoch = header.producer_epoch;
+        if producer.epoch != epoch {
+            producer.epoch = epoch;
             producer.batches.clear();
         }
         if producer.batches.len() == BATCHES_KEPT {

@@ -1,10 +1,13 @@
-//! Kafka's producer snapshot, version 1 (`ProducerSnapshot.json`), one file `<20 digits>.snapshot`: of each
-//! producer its last batch only.
+//! Kafka's producer snapshot, version 1 (`ProducerSnapshot.json`), one file `<20 digits>.snapshot`.
+//!
+//! Kafka writes one entry a producer, its last batch: after a restart a client that sends an older one of its batches in
+//! flight again is told that it is out of order, for ever. Here each remembered batch is an entry, the oldest first. Kafka
+//! reads that as well: of the entries of one producer it keeps the last.
 
 use std::io::IoSlice;
 use std::path::Path;
 
-use super::{BATCHES_KEPT, Producer, Producers, SeenBatch};
+use super::{Producers, SeenBatch};
 use crate::log::file_name;
 use crate::{Disk, DiskError, OpenMode};
 
@@ -63,18 +66,21 @@ fn snapshots(disk: &dyn Disk, dir: &Path) -> Result<Vec<i64>, DiskError> {
 }
 
 fn encode(producers: &Producers) -> Vec<u8> {
-    let mut out = Vec::with_capacity(10 + producers.len() * ENTRY_BYTES);
+    let count: usize = producers.by_id.values().map(|producer| producer.batches.len()).sum();
+    let mut out = Vec::with_capacity(10 + count * ENTRY_BYTES);
     out.extend_from_slice(&VERSION.to_be_bytes());
     out.extend_from_slice(&[0; 4]);
-    out.extend_from_slice(&(producers.len() as i32).to_be_bytes());
-    for (id, producer) in &producers.by_id {
-        let Some(last) = producer.last() else { continue };
+    out.extend_from_slice(&(count as i32).to_be_bytes());
+    let all = producers.by_id.iter();
+    let all =
+        all.flat_map(|(id, producer)| producer.batches.iter().map(move |b| (id, producer, b)));
+    for (id, producer, batch) in all {
         out.extend_from_slice(&id.to_be_bytes());
         out.extend_from_slice(&producer.epoch.to_be_bytes());
-        out.extend_from_slice(&last.last_sequence.to_be_bytes());
-        out.extend_from_slice(&last.last_offset.to_be_bytes());
-        out.extend_from_slice(&last.offset_delta.to_be_bytes());
-        out.extend_from_slice(&last.timestamp.to_be_bytes());
+        out.extend_from_slice(&batch.last_sequence.to_be_bytes());
+        out.extend_from_slice(&batch.last_offset.to_be_bytes());
+        out.extend_from_slice(&batch.offset_delta.to_be_bytes());
+        out.extend_from_slice(&batch.timestamp.to_be_bytes());
         out.extend_from_slice(&NO_COORDINATOR_EPOCH.to_be_bytes());
         out.extend_from_slice(&NO_TRANSACTION.to_be_bytes());
     }
@@ -103,30 +109,36 @@ fn decode(content: &[u8], now_ms: i64) -> Option<Producers> {
         let (last_offset, rest) = rest.split_first_chunk::<8>()?;
         let (offset_delta, rest) = rest.split_first_chunk::<4>()?;
         let (timestamp, _) = rest.split_first_chunk::<8>()?;
-        let mut batches = Vec::with_capacity(BATCHES_KEPT);
-        batches.push(SeenBatch {
+        let epoch = i16::from_be_bytes(*epoch);
+        let batch = SeenBatch {
             last_sequence: i32::from_be_bytes(*last_sequence),
             last_offset: i64::from_be_bytes(*last_offset),
             offset_delta: i32::from_be_bytes(*offset_delta),
             timestamp: i64::from_be_bytes(*timestamp),
-        });
-        let producer = Producer { epoch: i16::from_be_bytes(*epoch), batches, seen_ms: now_ms };
-        producers.by_id.insert(i64::from_be_bytes(*id), producer);
+        };
+        producers.remember(i64::from_be_bytes(*id), epoch, batch, now_ms);
     }
     Some(producers)
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::Producer;
     use super::*;
 
     #[test]
     fn a_snapshot_comes_back_and_a_torn_one_does_not() {
         let mut producers = Producers::default();
         for id in 0..3 {
-            let last =
-                SeenBatch { last_sequence: 9, last_offset: 41, offset_delta: 2, timestamp: 7 };
-            producers.by_id.insert(id, Producer { epoch: 1, batches: vec![last], seen_ms: 5 });
+            let batch = |n: i32| SeenBatch {
+                last_sequence: 3 * n + 2,
+                last_offset: i64::from(7 * n),
+                offset_delta: 2,
+                timestamp: 7,
+            };
+            // All of a client's batches in flight are known again after a restart.
+            let batches = (0..=id as i32).map(batch).collect();
+            producers.by_id.insert(id, Producer { epoch: 1, batches, seen_ms: 5 });
         }
         let bytes = encode(&producers);
         assert_eq!(decode(&bytes, 5), Some(producers));

@@ -50,6 +50,36 @@ fn it_knows_how_the_last_run_ended() {
     assert_eq!(offsets(&read_all(&log, 4, 999)), (4..10).collect::<Vec<_>>());
 }
 
+/// A broker that is stopped while it still waits for the metadata has recovered nothing.
+#[test]
+fn a_stop_before_logs_are_opened_leaves_them_to_be_recovered() {
+    let dir = tempfile::tempdir().unwrap();
+    let logs = open(dir.path()).unwrap();
+    for partition in 0..2 {
+        let (mut log, _) = logs.open_log("t", partition, "id", LogConfig::default(), 0).unwrap();
+        fill(&mut log, 0, 10);
+    }
+    drop(logs);
+    for opened in 0..3 {
+        let logs = open(dir.path()).unwrap();
+        assert!(!logs.was_clean(), "{opened}");
+        for partition in 0..opened {
+            let (log, report) =
+                logs.open_log("t", partition, "id", LogConfig::default(), 0).unwrap();
+            assert!(report.scanned_bytes > 0);
+            drop(log);
+        }
+        logs.mark_clean(7).unwrap();
+    }
+    // And a stop after a clean one changes nothing, nor does it forget under which epoch that was.
+    for _ in 0..2 {
+        let logs = open(dir.path()).unwrap();
+        assert!(logs.was_clean());
+        assert_eq!(logs.clean_shutdown_epoch(), Some(7));
+        logs.mark_clean(-1).unwrap();
+    }
+}
+
 #[test]
 fn a_topic_made_anew_starts_empty_and_a_removed_one_leaves_nothing() {
     let dir = tempfile::tempdir().unwrap();

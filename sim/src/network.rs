@@ -4,19 +4,19 @@ use std::collections::BTreeMap;
 
 /// What happens to a message.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Weather {
+pub(crate) struct Weather {
     /// Of 1000 messages so many are lost.
-    pub(super) lost: u32,
+    pub(crate) lost: u32,
     /// Of 1000 messages so many arrive twice.
-    pub(super) twice: u32,
+    pub(crate) twice: u32,
     /// Of 1000 messages so many are very late.
-    pub(super) late: u32,
+    pub(crate) late: u32,
 }
 
 impl Weather {
-    pub(super) const CALM: Self = Self { lost: 0, twice: 0, late: 0 };
+    pub(crate) const CALM: Self = Self { lost: 0, twice: 0, late: 0 };
 
-    pub(super) fn of(random: &mut fastrand::Rng) -> Self {
+    pub(crate) fn of(random: &mut fastrand::Rng) -> Self {
         match random.u8(..3) {
             0 => Self { lost: 5, twice: 5, late: 5 },
             1 => Self { lost: 50, twice: 30, late: 20 },
@@ -27,19 +27,19 @@ impl Weather {
 
 /// Links between machines, each way by itself.
 #[derive(Debug)]
-pub(super) struct Network {
-    pub(super) weather: Weather,
+pub(crate) struct Network {
+    pub(crate) weather: Weather,
     /// Until when nothing goes from one machine to another.
     cut: BTreeMap<(usize, usize), u64>,
 }
 
 impl Network {
-    pub(super) fn new(weather: Weather) -> Self {
+    pub(crate) fn new(weather: Weather) -> Self {
         Self { weather, cut: BTreeMap::new() }
     }
 
     /// How long each copy of a message takes; none arrives when it is lost.
-    pub(super) fn delays(
+    pub(crate) fn delays(
         &self,
         now: u64,
         from: usize,
@@ -57,17 +57,17 @@ impl Network {
         (0..copies).map(|_| delay()).collect()
     }
 
-    pub(super) fn is_cut(&self, now: u64, from: usize, to: usize) -> bool {
+    pub(crate) fn is_cut(&self, now: u64, from: usize, to: usize) -> bool {
         self.cut.get(&(from, to)).is_some_and(|until| now < *until)
     }
 
     /// Cuts one way.
-    pub(super) fn cut(&mut self, from: usize, to: usize, until: u64) {
+    pub(crate) fn cut(&mut self, from: usize, to: usize, until: u64) {
         self.cut.insert((from, to), until);
     }
 
     /// Cuts both ways between two groups.
-    pub(super) fn split(&mut self, group: &[usize], all: usize, until: u64) {
+    pub(crate) fn split(&mut self, group: &[usize], all: usize, until: u64) {
         for a in 0..all {
             for b in 0..all {
                 if group.contains(&a) != group.contains(&b) {
@@ -77,7 +77,7 @@ impl Network {
         }
     }
 
-    pub(super) fn heal(&mut self) {
+    pub(crate) fn heal(&mut self) {
         self.cut.clear();
         self.weather = Weather::CALM;
     }

@@ -1,0 +1,220 @@
+//! From a committed image to what a broker does, as `broker::cluster::metadata` and `broker::partition::registry` do it.
+
+use std::sync::Arc;
+
+use quorum::MetadataImage;
+use quorum::image::{PartitionImage, TopicImage};
+use replica::{Assignment, Replica, Rules};
+use storage::{DiskError, LogConfig};
+
+use super::coordinator::Coordinator;
+use super::hosted::Hosted;
+use super::machine::Process;
+use super::message::Key;
+use super::world::{Task, World};
+use super::{MAX_LAG_MS, Mistake};
+
+impl World {
+    /// Acts by the newest image.
+    pub(super) fn apply(&mut self, machine: usize) -> Result<(), String> {
+        let early = self.has(Mistake::OpensBeforeRegistered);
+        let noted = self.has(Mistake::EpochNotedUnflushed);
+        let flush = self.plan.flush_before_ack && !noted;
+        let Some(process) = self.process(machine) else { return Ok(()) };
+        process.applying = false;
+        let image = Arc::clone(&process.newest);
+        let known = image.broker(machine as i32);
+        let registered = process.broker_epoch >= 0
+            && known.is_some_and(|broker| broker.epoch >= process.broker_epoch);
+        if registered || process.opened || (early && known.is_some()) {
+            if let Err(error) = self.act_on(machine, &image, registered, flush || noted) {
+                return self.disk_failed(machine, &error);
+            }
+        }
+        let Some(process) = self.process(machine) else { return Ok(()) };
+        process.applied = image;
+        self.look_at_polls(machine, None)
+    }
+
+    fn act_on(
+        &mut self,
+        machine: usize,
+        image: &Arc<MetadataImage>,
+        registered: bool,
+        durable: bool,
+    ) -> Result<(), DiskError> {
+        let Some(process) = self.process(machine) else { return Ok(()) };
+        if registered {
+            process.epoch_file.note(process.broker_epoch, durable)?;
+        }
+        if !process.opened {
+            for (topic, index) in process.log_dir.partitions()? {
+                let wanted = image.partition(&topic, index);
+                if !wanted.is_some_and(|of| of.replicas.contains(&(machine as i32))) {
+                    process.log_dir.put_aside(&topic, index, "unclaimed")?;
+                }
+            }
+            process.opened = true;
+        }
+        let topics: Vec<Arc<TopicImage>> = image.topics().iter().cloned().collect();
+        for topic in topics {
+            let before = self.process(machine).and_then(|process| {
+                process.applied.topic_by_id(&topic.id).map(|known| Arc::ptr_eq(known, &topic))
+            });
+            let same = before == Some(true) && self.bug.and_then(|bug| bug.replica()).is_none();
+            for (index, partition) in topic.iter() {
+                self.host(machine, &topic, (topic.id, index), partition, same)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes one partition what the image says.
+    fn host(
+        &mut self,
+        machine: usize,
+        topic: &TopicImage,
+        key: Key,
+        partition: &PartitionImage,
+        same: bool,
+    ) -> Result<(), DiskError> {
+        let (now, wall) = self.clocks(machine);
+        let (rules, config) = (self.rules(), self.log_config());
+        let planted = self.bug.and_then(|bug| bug.replica());
+        let Some(process) = self.process(machine) else { return Ok(()) };
+        let id = machine as i32;
+        if !partition.replicas.contains(&id) {
+            process.offline.remove(&key);
+            if let Some(mut hosted) = process.partitions.remove(&key) {
+                let changed = hosted.replica.remove();
+                let waits = std::mem::take(&mut hosted.waits);
+                process.log_dir.remove_log(&topic.name, key.1, &key.0.to_string())?;
+                self.fail_waits(machine, waits, changed);
+            }
+            return Ok(());
+        }
+        let assignment = assignment(partition);
+        if let Some(hosted) = process.partitions.get_mut(&key) {
+            if !same {
+                let changed = hosted.replica.assign(assignment, now);
+                self.news(machine, key, changed);
+            }
+        } else if !process.offline.contains(&key) {
+            match open(process, id, topic, key, (rules, config), assignment, (now, wall)) {
+                Ok(mut hosted) => {
+                    hosted.replica.plant(planted);
+                    process.partitions.insert(key, hosted);
+                }
+                Err(what) => {
+                    process.offline.insert(key);
+                    self.say(|| format!("{machine} cannot open {key:?}: {what}"));
+                    return Ok(());
+                }
+            }
+        }
+        self.role_taken(machine, key);
+        Ok(())
+    }
+
+    /// What begins with a role: fetching, or the groups of a partition; and the checks of a new leader.
+    pub(super) fn role_taken(&mut self, machine: usize, key: Key) {
+        let Some(process) = self.process(machine) else { return };
+        let Some(hosted) = process.partitions.get_mut(&key) else { return };
+        let epoch = hosted.replica.assignment().leader_epoch;
+        if hosted.replica.is_follower() {
+            hosted.coordinator = None;
+            let leader = hosted.replica.assignment().leader;
+            self.task(machine, 0, Task::Fetch(leader));
+            return;
+        }
+        if !hosted.replica.is_leader() {
+            hosted.coordinator = None;
+            return;
+        }
+        if hosted.led_from.0 == epoch {
+            return;
+        }
+        hosted.led_from = (epoch, hosted.replica.log().end_offset());
+        let loads = hosted.is_offsets();
+        if loads {
+            hosted.coordinator = Some(Coordinator::new(epoch));
+        }
+        let Some(process) = &self.machines[machine].process else { return };
+        let Some(hosted) = process.partitions.get(&key) else { return };
+        self.checker.leads(machine, key, hosted);
+        self.say(|| format!("{machine} leads {} {} in epoch {epoch}", key.1, key.0));
+        if loads {
+            let delay = self.random.u64(1..30);
+            self.task(machine, delay, Task::Load(key));
+        }
+    }
+
+    /// What others have committed is known before groups are served.
+    pub(super) fn load_coordinator(&mut self, machine: usize, key: Key) -> Result<(), String> {
+        let skips = self.has(Mistake::CoordinatorServesUnloaded);
+        let Some(process) = &mut self.machines[machine].process else { return Ok(()) };
+        let Some(hosted) = process.partitions.get_mut(&key) else { return Ok(()) };
+        let log = hosted.replica.log();
+        let (start, end) = (log.start_offset(), log.end_offset());
+        let leads = hosted.replica.is_leader();
+        let epoch = hosted.replica.assignment().leader_epoch;
+        let batches = if skips { Vec::new() } else { hosted.batches(start, end)? };
+        let Some(coordinator) = &mut hosted.coordinator else { return Ok(()) };
+        if leads && coordinator.epoch == epoch && !coordinator.loaded {
+            coordinator.load(&batches);
+            self.checker.coordinator_loaded(key, epoch, coordinator)?;
+        }
+        Ok(())
+    }
+
+    /// Clocks of a machine: one that never goes back, and the wall's.
+    pub(super) fn clocks(&self, machine: usize) -> (i64, i64) {
+        let (of, now) = (&self.machines[machine], self.now());
+        (of.mono(now) as i64, of.wall(now))
+    }
+
+    fn rules(&self) -> Rules {
+        Rules {
+            min_insync_replicas: self.plan.min_isr,
+            flush_before_ack: self.plan.flush_before_ack,
+            max_lag_ms: MAX_LAG_MS,
+            compacted: false,
+        }
+    }
+
+    fn log_config(&self) -> LogConfig {
+        LogConfig {
+            segment_bytes: self.plan.segment_bytes,
+            index_interval_bytes: 100,
+            delete: false,
+            ..LogConfig::default()
+        }
+    }
+}
+
+fn open(
+    process: &Process,
+    id: i32,
+    topic: &TopicImage,
+    key: Key,
+    (rules, config): (Rules, LogConfig),
+    assignment: Assignment,
+    (now, wall): (i64, i64),
+) -> Result<Hosted, String> {
+    let topic_id = key.0.to_string();
+    let opened = process.log_dir.open_log(&topic.name, key.1, &topic_id, config, wall);
+    let (log, _) = opened.map_err(|e| e.to_string())?;
+    let high_watermark = process.log_dir.high_watermark(&topic.name, key.1);
+    let replica = Replica::new(id, log, rules, assignment, high_watermark, now);
+    Ok(Hosted::new(topic.name.to_string(), replica))
+}
+
+fn assignment(partition: &PartitionImage) -> Assignment {
+    Assignment {
+        leader: partition.leader,
+        leader_epoch: partition.leader_epoch,
+        partition_epoch: partition.partition_epoch,
+        replicas: Arc::clone(&partition.replicas),
+        isr: Arc::clone(&partition.isr),
+    }
+}

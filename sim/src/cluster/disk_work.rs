@@ -1,0 +1,112 @@
+//! A broker's work with its disk: flushes, checkpoints, and what happens when it fails.
+
+use storage::{DiskError, DiskFailure};
+
+use super::machine::Process;
+use super::message::Key;
+use super::world::{Task, World};
+
+impl Process {
+    /// Recovery points, log starts and high watermarks.
+    pub(super) fn checkpoint(&self) -> Result<(), DiskError> {
+        let name = |(key, hosted): &(&Key, &super::hosted::Hosted)| (hosted.topic.clone(), key.1);
+        let points = self.partitions.iter().map(|of| {
+            let log = of.1.replica.log();
+            (name(&of), log.recovery_point(), log.start_offset())
+        });
+        self.log_dir.write_checkpoints(points.collect::<Vec<_>>())?;
+        let marks = self.partitions.iter();
+        let marks = marks.map(|of| (name(&of), of.1.replica.high_watermark().offset));
+        self.log_dir.write_high_watermarks(marks.collect::<Vec<_>>())
+    }
+}
+
+impl World {
+    /// Queues a flush of everything that is appended until it begins.
+    pub(super) fn request_flush(&mut self, machine: usize, key: Key) {
+        let Some(process) = self.process(machine) else { return };
+        let Some(hosted) = process.partitions.get_mut(&key) else { return };
+        if !std::mem::replace(&mut hosted.flush_queued, true) && hosted.flushing.is_none() {
+            let delay = self.random.u64(0..2);
+            self.task(machine, delay, Task::Flush(key));
+        }
+    }
+
+    /// A flush begins; it is done, for those who wait, when the disk has had its time.
+    pub(super) fn flush(&mut self, machine: usize, key: Key) -> Result<(), String> {
+        let slow = self.machines[machine].sync_ms;
+        let Some(process) = self.process(machine) else { return Ok(()) };
+        let Some(hosted) = process.partitions.get_mut(&key) else { return Ok(()) };
+        if hosted.flushing.is_some() {
+            return Ok(());
+        }
+        hosted.flush_queued = false;
+        let plan = hosted.replica.log_mut().plan_flush();
+        match plan.run() {
+            Ok(()) => {
+                hosted.flushing = Some(plan);
+                let delay = self.random.u64(0..=slow);
+                self.task(machine, delay, Task::Flushed(key));
+            }
+            Err(error) => {
+                hosted.replica.log_mut().flush_failed(&plan, &error);
+                let waits = std::mem::take(&mut hosted.waits);
+                self.refuse_waits(machine, waits, protocol::ErrorCode::KAFKA_STORAGE_ERROR);
+                if !error.is_transient() && error.failure != DiskFailure::NotFound {
+                    return self.disk_failed(machine, &error);
+                }
+                // A full disk is not the end; it is asked again when there is something to do.
+                self.task(machine, 50, Task::Flush(key));
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn flushed(&mut self, machine: usize, key: Key) -> Result<(), String> {
+        let Some(process) = self.process(machine) else { return Ok(()) };
+        let Some(hosted) = process.partitions.get_mut(&key) else { return Ok(()) };
+        let Some(plan) = hosted.flushing.take() else { return Ok(()) };
+        let changed = hosted.replica.flushed(&plan);
+        let again = hosted.flush_queued;
+        let follows = hosted.replica.is_follower();
+        let leader = hosted.replica.assignment().leader;
+        if again {
+            self.task(machine, 0, Task::Flush(key));
+        }
+        if follows {
+            self.task(machine, 0, Task::Fetch(leader));
+        }
+        self.news(machine, key, changed);
+        Ok(())
+    }
+
+    /// A process whose disk fails ends: what it would say about its disk cannot be trusted any more.
+    pub(super) fn disk_failed(&mut self, machine: usize, error: &DiskError) -> Result<(), String> {
+        let of = &self.machines[machine];
+        if !of.disk.stops() && !of.disk.is_faulty() {
+            return Err(format!("machine {machine}: {error}, and the disk is as it should be"));
+        }
+        self.say(|| format!("{machine}'s disk fails: {error}"));
+        let power = self.machines[machine].disk.stops();
+        self.die(machine, power);
+        Ok(())
+    }
+
+    /// Checkpoints every now and then; memory of old producers and logs is given back.
+    pub(super) fn housekeeping(&mut self, machine: usize) -> Result<(), String> {
+        let (_, wall) = self.clocks(machine);
+        let Some(process) = self.process(machine) else { return Ok(()) };
+        for hosted in process.partitions.values_mut() {
+            hosted.replica.log_mut().cool();
+            hosted.replica.log_mut().expire_producers(wall, 24 * 3_600_000);
+        }
+        if let Err(error) = process.checkpoint()
+            && !error.is_transient()
+        {
+            return self.disk_failed(machine, &error);
+        }
+        let delay = self.random.u64(300..2_000);
+        self.task(machine, delay, Task::Housekeeping);
+        Ok(())
+    }
+}

@@ -1,0 +1,195 @@
+//! [`Producer`]: idempotent, with acks=all; sends again with the same sequence until it is told.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use protocol::ErrorCode;
+use protocol::records::{Batch, BatchBuilder, Compression};
+
+use super::client::{ANSWER_MS, Kind};
+use super::message::{Call, Message, Reply};
+use super::scenario::Plan;
+use super::world::World;
+
+/// Batches to each partition after everything is healed.
+const LAST_BATCHES: u32 = 5;
+
+/// An idempotent producer.
+pub(super) struct Producer {
+    id: Option<i64>,
+    asked: Option<(u64, u64)>,
+    lanes: Vec<Lane>,
+}
+
+/// What it sends to one partition.
+#[derive(Default)]
+struct Lane {
+    next_sequence: i32,
+    queue: VecDeque<Out>,
+    written: usize,
+    /// Something was acknowledged.
+    known: bool,
+    after_healing: u32,
+}
+
+/// A batch that is not acknowledged yet.
+struct Out {
+    number: usize,
+    bytes: Bytes,
+    count: i64,
+    crc: u32,
+    /// All the times that it was sent.
+    ids: Vec<u64>,
+    /// Sent again when this is over.
+    until: u64,
+}
+
+impl Producer {
+    pub(super) fn new(plan: &Plan) -> Self {
+        let lanes = (0..plan.data_partitions).map(|_| Lane::default()).collect();
+        Self { id: None, asked: None, lanes }
+    }
+
+    /// Everything is sent and acknowledged, and something after everything was healed.
+    pub(super) fn is_done(&self) -> bool {
+        let done = |lane: &Lane| lane.queue.is_empty() && lane.after_healing >= LAST_BATCHES;
+        self.lanes.iter().all(done)
+    }
+}
+
+impl Lane {
+    /// Batches since the first that is not acknowledged: a leader knows the last five again, no more.
+    fn window(&self) -> usize {
+        self.queue.front().map_or(0, |first| self.written - first.number)
+    }
+}
+
+impl World {
+    pub(super) fn producer_acts(&mut self, client: usize) {
+        let now = self.now();
+        let of = &mut self.clients[client];
+        let id = of.next_id + 1;
+        let Kind::Producer(producer) = &mut of.kind else { return };
+        let Some(pid) = producer.id else {
+            if producer.asked.is_none_or(|(_, until)| now >= until) {
+                producer.asked = Some((id, now + 300));
+                of.next_id = id;
+                let anybody = self.random.usize(..self.machines.len());
+                let to = self.controller().unwrap_or(anybody);
+                self.from_client(client, to, Message::Call { id, call: Call::ProducerIds });
+            }
+            return;
+        };
+        for lane in 0..self.plan.data_partitions as usize {
+            self.write(client, pid, lane);
+            self.send_lane(client, lane);
+        }
+    }
+
+    /// A new batch, when there may be one.
+    fn write(&mut self, client: usize, pid: i64, lane: usize) {
+        let (healed, in_flight) = (self.healed, self.plan.in_flight);
+        let wanted = self.random.u8(..3) > 0;
+        let count = self.random.usize(1..4);
+        let size = self.random.usize(1..60);
+        let Kind::Producer(producer) = &mut self.clients[client].kind else { return };
+        let of = &mut producer.lanes[lane];
+        // Messages overtake each other here, and a leader takes any sequence from a producer that it does not know: the first
+        // batch goes alone, as the first on a connection does.
+        let in_flight = if of.known { in_flight } else { 1 };
+        if !wanted || of.window() >= in_flight || of.after_healing >= LAST_BATCHES {
+            return;
+        }
+        let mut builder = BatchBuilder::new(Compression::None);
+        for n in 0..count {
+            let value = format!("{pid}-{lane}-{}-{:size$}", of.next_sequence + n as i32, "");
+            // The timestamp is the producer's own business.
+            if builder.append(1_780_000_000_000, None, Some(value.as_bytes()), &[]).is_err() {
+                return;
+            }
+        }
+        builder.set_producer(pid, 0, of.next_sequence);
+        let Ok(bytes) = builder.build() else { return };
+        let Ok(batch) = Batch::parse(&bytes) else { return };
+        of.next_sequence += count as i32;
+        of.after_healing += u32::from(healed);
+        let crc = batch.header().crc;
+        let (number, count) = (of.written, count as i64);
+        of.written += 1;
+        of.queue.push_back(Out { number, bytes, count, crc, ids: Vec::new(), until: 0 });
+    }
+
+    /// Sends what is due, in order: when a batch is sent again those after it come again, too.
+    fn send_lane(&mut self, client: usize, lane: usize) {
+        let now = self.now();
+        let Some((key, leader, _)) = self.clients[client].data_leader(lane as i32) else { return };
+        let of = &mut self.clients[client];
+        let mut next_id = of.next_id;
+        let Kind::Producer(producer) = &mut of.kind else { return };
+        let mut sends = Vec::new();
+        for out in &mut producer.lanes[lane].queue {
+            if out.until <= now {
+                next_id += 1;
+                out.ids.push(next_id);
+                out.until = now + ANSWER_MS;
+                sends.push(Message::Produce { id: next_id, key, batch: out.bytes.clone() });
+            }
+        }
+        of.next_id = next_id;
+        for message in sends {
+            self.from_client(client, leader, message);
+        }
+    }
+
+    pub(super) fn produced(
+        &mut self,
+        client: usize,
+        id: u64,
+        result: Result<i64, ErrorCode>,
+    ) -> Result<(), String> {
+        let retry = self.now() + self.random.u64(5..60);
+        let Kind::Producer(producer) = &mut self.clients[client].kind else { return Ok(()) };
+        let found = producer.lanes.iter_mut().enumerate().find_map(|(index, lane)| {
+            let at = lane.queue.iter().position(|out| out.ids.contains(&id))?;
+            Some((index, lane, at))
+        });
+        let Some((index, lane, at)) = found else { return Ok(()) };
+        match result {
+            Ok(base) => {
+                let Some(out) = lane.queue.remove(at) else { return Ok(()) };
+                lane.known = true;
+                let Some((key, ..)) = self.clients[client].data_leader(index as i32) else {
+                    return Ok(());
+                };
+                self.say(|| format!("{base} of {index} is acknowledged to client {client}"));
+                self.checker.acknowledge(key, base, base + out.count, out.crc)
+            }
+            Err(error) => {
+                let out = &mut lane.queue[at];
+                if out.ids.last() == Some(&id) {
+                    out.until = retry;
+                }
+                self.say(|| format!("client {client}'s batch to {index}: {}", error.name()));
+                self.ask_metadata(client);
+                Ok(())
+            }
+        }
+    }
+
+    pub(super) fn producer_is_told(
+        &mut self,
+        client: usize,
+        id: u64,
+        reply: Reply,
+    ) -> Result<(), String> {
+        let Kind::Producer(producer) = &mut self.clients[client].kind else { return Ok(()) };
+        if producer.id.is_some() || producer.asked.is_none_or(|(asked, _)| asked != id) {
+            return Ok(());
+        }
+        if let Reply::ProducerIds(first) = reply {
+            producer.id = Some(first);
+            return self.checker.producer_id_given(first);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,151 @@
+//! What has to come about once everything is healed.
+
+use super::client::Kind;
+use super::message::Key;
+use super::world::World;
+use super::{DATA_TOPIC, OFFSETS_TOPIC};
+
+impl World {
+    /// What is not as it should be at the end, if anything.
+    pub(super) fn open_ends(&self) -> Option<String> {
+        self.machines_lack()
+            .or_else(|| self.metadata_lacks())
+            .or_else(|| self.partitions_lack())
+            .or_else(|| self.clients_lack())
+    }
+
+    fn machines_lack(&self) -> Option<String> {
+        self.machines.iter().find_map(|machine| {
+            let Some(process) = &machine.process else {
+                return Some(format!("{} is down", machine.id));
+            };
+            if !process.serving || process.stopping.is_some() || !process.offline.is_empty() {
+                return Some(format!("{} does not serve", machine.id));
+            }
+            let fenced = process.applied.broker(machine.id as i32).is_none_or(|b| !b.is_active());
+            fenced.then(|| format!("{} is fenced", machine.id))
+        })
+    }
+
+    fn metadata_lacks(&self) -> Option<String> {
+        if !self.voters_are_whole() {
+            return Some("the voters are not what they should be".to_owned());
+        }
+        let last = self.checker.notes.acknowledged.last_key_value().map_or(0, |(last, _)| *last);
+        if last < self.admin.after_healing {
+            return Some("the controller acknowledges nothing".to_owned());
+        }
+        self.machines.iter().find_map(|machine| {
+            let process = machine.process.as_ref()?;
+            let epoch = process.quorum.epoch();
+            let before =
+                self.checker.notes.has_all_before(&process.quorum, self.admin.after_healing);
+            before.err().map(|what| format!("{} in epoch {epoch}: {what}", machine.id))
+        })
+    }
+
+    fn partitions_lack(&self) -> Option<String> {
+        let image = self.checker.metadata.newest()?;
+        for topic in [DATA_TOPIC, OFFSETS_TOPIC] {
+            let Some(topic) = image.topic(topic) else {
+                return Some(format!("there is no topic {topic}"));
+            };
+            for (index, of) in topic.iter() {
+                if of.leader < 0 || of.isr.len() < of.replicas.len() || of.is_reassigning() {
+                    return Some(format!("{}-{index} is {of:?}", topic.name));
+                }
+                if let Some(what) = self.replicas_lack((topic.id, index), &of.replicas) {
+                    return Some(what);
+                }
+            }
+        }
+        None
+    }
+
+    /// All replicas end where all that is in them is committed.
+    fn replicas_lack(&self, key: Key, replicas: &[i32]) -> Option<String> {
+        let mut ends = Vec::new();
+        for id in replicas {
+            let process = self.machines[*id as usize].process.as_ref()?;
+            let Some(hosted) = process.partitions.get(&key) else {
+                return Some(format!("{id} has no replica of {}", key.1));
+            };
+            if hosted.coordinator.as_ref().is_some_and(|coordinator| !coordinator.loaded) {
+                return Some(format!("{id} does not know its groups yet"));
+            }
+            let end = hosted.replica.log().end_offset();
+            ends.push((*id, end, hosted.replica.high_watermark().offset));
+        }
+        let first = ends.first()?.1;
+        let same = ends.iter().all(|(_, end, mark)| *end == first && *mark == first);
+        (!same).then(|| format!("replicas of {} end at, and know as committed: {ends:?}", key.1))
+    }
+
+    fn clients_lack(&self) -> Option<String> {
+        for (number, client) in self.clients.iter().enumerate() {
+            match &client.kind {
+                Kind::Producer(producer) if !producer.is_done() => {
+                    return Some(format!("client {number} has not produced all"));
+                }
+                Kind::Group(group) if !group.is_done() => {
+                    return Some(format!("client {number} cannot commit"));
+                }
+                Kind::Consumer(consumer) => {
+                    for index in 0..self.plan.data_partitions {
+                        let end = self.end_of(index);
+                        if end != Some(consumer.position(index)) {
+                            let at = consumer.position(index);
+                            return Some(format!(
+                                "client {number} is at {at} of {index}, not {end:?}"
+                            ));
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+        None
+    }
+
+    fn end_of(&self, index: i32) -> Option<i64> {
+        let topic = self.checker.metadata.newest()?.topic(DATA_TOPIC)?;
+        let leader = topic.partition(index)?.leader;
+        let process = self.machines.get(usize::try_from(leader).ok()?)?.process.as_ref()?;
+        Some(process.partitions.get(&(topic.id, index))?.replica.log().end_offset())
+    }
+
+    /// At the end every replica has all that was ever committed, and coordinators know the last of each group.
+    pub(super) fn check_logs(&self) -> Result<(), String> {
+        for machine in &self.machines {
+            let Some(process) = &machine.process else { continue };
+            for (key, hosted) in &process.partitions {
+                let name = (machine.id, &hosted.topic, key.1);
+                self.checker.has_all(*key, hosted).map_err(|e| format!("{name:?}: {e}"))?;
+                if hosted.is_offsets() {
+                    let log = hosted.replica.log();
+                    let batches = hosted.batches(log.start_offset(), log.end_offset())?;
+                    let mut all = super::coordinator::Coordinator::default();
+                    all.load(&batches);
+                    self.checker.coordinator_loaded(*key, i32::MAX, &all)?;
+                    self.same_offsets(hosted, &all)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn same_offsets(
+        &self,
+        hosted: &super::hosted::Hosted,
+        all: &super::coordinator::Coordinator,
+    ) -> Result<(), String> {
+        let Some(served) = &hosted.coordinator else { return Ok(()) };
+        for group in 0..self.plan.groups {
+            let (told, written) = (served.offset(group), all.offset(group));
+            if told != written {
+                return Err(format!("group {group} is told {told}, and has committed {written}"));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,365 @@
+//! What a broker answers followers and clients, and whom it keeps waiting.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use protocol::ErrorCode;
+use replica::{Changed, FetchPosition, FollowerFetch, ServeError};
+
+use super::hosted::{Appended, CommitWait, Hosted, plain_batch};
+use super::message::{Key, Message, Part, Records};
+use super::world::{Task, World};
+use super::{Mistake, PRODUCE_MS};
+
+/// `replica.fetch.wait.max.ms`.
+const MAX_WAIT_MS: u64 = 60;
+
+/// A fetch that waits for news.
+#[derive(Debug)]
+pub(super) struct Poll {
+    from: usize,
+    id: u64,
+    deadline: u64,
+    parts: Vec<(Key, FetchPosition)>,
+}
+
+impl World {
+    pub(super) fn serve(
+        &mut self,
+        machine: usize,
+        from: usize,
+        message: Message,
+    ) -> Result<(), String> {
+        match message {
+            Message::Fetch { id, broker_epoch, parts } => {
+                self.serve_fetch(machine, from, id, broker_epoch, parts);
+            }
+            Message::Produce { id, key, batch } => self.produce(machine, from, id, key, &batch),
+            Message::Consume { id, key, leader_epoch, offset } => {
+                let result = self.consume(machine, key, leader_epoch, offset);
+                self.send(machine, from, Message::Consumed { id, result });
+            }
+            Message::ListEnd { id, key, leader_epoch } => {
+                let result = self.list_end(machine, key, leader_epoch);
+                self.send(machine, from, Message::Ended { id, result });
+            }
+            Message::Commit { id, key, group, offset } => {
+                self.commit(machine, from, id, key, (group, offset));
+            }
+            Message::Metadata => {
+                let Some(process) = self.process(machine) else { return Ok(()) };
+                if process.serving {
+                    let image = Arc::clone(&process.applied);
+                    self.send(machine, from, Message::MetadataIs { image });
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn serve_fetch(
+        &mut self,
+        machine: usize,
+        from: usize,
+        id: u64,
+        broker_epoch: i64,
+        parts: Vec<(Key, FetchPosition)>,
+    ) {
+        let (now_ms, _) = self.clocks(machine);
+        let deadline = self.now() + MAX_WAIT_MS;
+        let Some(process) = self.process(machine) else { return };
+        let registered = process.registration(from as i32);
+        let mut urgent = false;
+        let mut news = Vec::new();
+        for (key, position) in &parts {
+            let Some(hosted) = process.partitions.get_mut(key) else { continue };
+            let fetch = FollowerFetch {
+                id: from as i32,
+                broker_epoch,
+                leader_epoch: position.leader_epoch,
+                offset: position.offset,
+                last_fetched_epoch: position.last_fetched_epoch,
+            };
+            match hosted.replica.note_fetch(&fetch, registered, now_ms) {
+                Ok(noted) => {
+                    urgent |= noted.has_news;
+                    hosted.isr_wanted |= noted.may_join;
+                    news.push((*key, noted.changed, noted.may_join));
+                }
+                Err(_) => urgent = true,
+            }
+        }
+        for (key, changed, may_join) in news {
+            self.news(machine, key, changed);
+            if may_join {
+                self.want_isr(machine);
+            }
+        }
+        let poll = Poll { from, id, deadline, parts };
+        if urgent || self.has_news_for(machine, &poll) {
+            return self.answer_poll(machine, &poll);
+        }
+        let Some(process) = self.process(machine) else { return };
+        process.polls.push(poll);
+        self.task(machine, MAX_WAIT_MS, Task::PollTimeout);
+    }
+
+    fn part(&self, machine: usize, key: &Key, position: &FetchPosition) -> Part {
+        let Some(process) = &self.machines[machine].process else {
+            return Part::Error(ErrorCode::NOT_LEADER_OR_FOLLOWER);
+        };
+        let Some(hosted) = process.partitions.get(key) else {
+            return Part::Error(ErrorCode::UNKNOWN_TOPIC_ID);
+        };
+        let replica = &hosted.replica;
+        if let Err(error) = replica.serve(position.leader_epoch) {
+            return Part::Error(error.code());
+        }
+        if let Some(diverging) = replica.divergence(position.last_fetched_epoch, position.offset) {
+            return Part::Diverging(diverging);
+        }
+        let start = replica.log().start_offset();
+        if !(start..=replica.log().end_offset()).contains(&position.offset) {
+            return Part::OutOfRange { start };
+        }
+        match hosted.read(position.offset, self.plan.fetch_bytes, false) {
+            Ok(records) => {
+                let high_watermark = replica.high_watermark().offset;
+                Part::Records { high_watermark, start, records }
+            }
+            Err(_) => Part::Error(ErrorCode::KAFKA_STORAGE_ERROR),
+        }
+    }
+
+    /// Whether there is more to tell than that nothing has come.
+    fn has_news_for(&self, machine: usize, poll: &Poll) -> bool {
+        poll.parts.iter().any(|(key, position)| {
+            let part = self.part(machine, key, position);
+            !matches!(part, Part::Records { records, .. } if records.is_empty())
+        })
+    }
+
+    fn answer_poll(&mut self, machine: usize, poll: &Poll) {
+        let mut parts = Vec::with_capacity(poll.parts.len());
+        for (key, position) in &poll.parts {
+            let part = self.part(machine, key, position);
+            if let Part::Records { high_watermark, .. } = &part
+                && let Some(process) = self.process(machine)
+                && let Some(hosted) = process.partitions.get_mut(key)
+            {
+                hosted.replica.told(poll.from as i32, *high_watermark);
+            }
+            parts.push((*key, part));
+        }
+        self.send(machine, poll.from, Message::Fetched { id: poll.id, parts });
+    }
+
+    /// Answers polls whose time is over, and those that wait for a partition of which there are news.
+    pub(super) fn look_at_polls(&mut self, machine: usize, key: Option<Key>) -> Result<(), String> {
+        let now = self.now();
+        let Some(process) = self.process(machine) else { return Ok(()) };
+        let due = |poll: &mut Poll| {
+            poll.deadline <= now
+                || key.is_some_and(|key| poll.parts.iter().any(|(of, _)| *of == key))
+        };
+        let due: Vec<Poll> = process.polls.extract_if(.., due).collect();
+        for poll in due {
+            self.answer_poll(machine, &poll);
+        }
+        Ok(())
+    }
+
+    fn produce(&mut self, machine: usize, from: usize, id: u64, key: Key, batch: &Bytes) {
+        let result = self.append(machine, key, batch);
+        self.wait_or_answer(machine, key, (from, id), None, result);
+    }
+
+    fn append(&mut self, machine: usize, key: Key, batch: &Bytes) -> Result<Appended, ErrorCode> {
+        let (_, wall) = self.clocks(machine);
+        let forgetful = self.has(Mistake::ProducersForgotten);
+        let process = self.process(machine).ok_or(ErrorCode::NOT_LEADER_OR_FOLLOWER)?;
+        if !process.serving {
+            return Err(ErrorCode::NOT_LEADER_OR_FOLLOWER);
+        }
+        let hosted =
+            process.partitions.get_mut(&key).ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?;
+        hosted.append(batch, wall, forgetful)
+    }
+
+    fn wait_or_answer(
+        &mut self,
+        machine: usize,
+        key: Key,
+        (from, id): (usize, u64),
+        group: Option<(usize, i64)>,
+        result: Result<Appended, ErrorCode>,
+    ) {
+        let (base, end, changed) = match result {
+            Ok(Appended::New { base, end, changed }) => (base, end, changed),
+            Ok(Appended::Duplicate { base, end }) => (base, end, Changed::default()),
+            Err(error) => return self.refuse(machine, (from, id), group, error),
+        };
+        let deadline = self.now() + PRODUCE_MS;
+        let wait = CommitWait { from, id, base, end, deadline, group };
+        let early = match group {
+            Some(_) => self.has(Mistake::GroupAnswersEarly),
+            None => self.has(Mistake::AnswersBeforeCommit),
+        };
+        if early {
+            self.answer_wait(machine, key, wait);
+        } else if let Some(process) = self.process(machine)
+            && let Some(hosted) = process.partitions.get_mut(&key)
+        {
+            hosted.waits.push(wait);
+            self.task(machine, PRODUCE_MS, Task::ProduceTimeout(key));
+        }
+        if self.plan.flush_before_ack {
+            self.request_flush(machine, key);
+        }
+        // A duplicate may be committed already.
+        self.news(machine, key, Changed { committed: true, ..changed });
+    }
+
+    fn refuse(
+        &mut self,
+        machine: usize,
+        (from, id): (usize, u64),
+        group: Option<(usize, i64)>,
+        error: ErrorCode,
+    ) {
+        let message = match group {
+            None => Message::Produced { id, result: Err(error) },
+            Some(_) => Message::Committed { id, result: Err(error) },
+        };
+        self.send(machine, from, message);
+    }
+
+    pub(super) fn refuse_waits(
+        &mut self,
+        machine: usize,
+        waits: Vec<CommitWait>,
+        error: ErrorCode,
+    ) {
+        for wait in waits {
+            self.refuse(machine, (wait.from, wait.id), wait.group, error);
+        }
+    }
+
+    pub(super) fn fail_waits(&mut self, machine: usize, waits: Vec<CommitWait>, changed: Changed) {
+        let _ = changed;
+        self.refuse_waits(machine, waits, ErrorCode::NOT_LEADER_OR_FOLLOWER);
+    }
+
+    fn answer_wait(&mut self, machine: usize, key: Key, wait: CommitWait) {
+        let message = match wait.group {
+            None => Message::Produced { id: wait.id, result: Ok(wait.base) },
+            Some((group, offset)) => {
+                if let Some(process) = self.process(machine)
+                    && let Some(hosted) = process.partitions.get_mut(&key)
+                    && let Some(coordinator) = &mut hosted.coordinator
+                {
+                    coordinator.committed(group, offset);
+                }
+                Message::Committed { id: wait.id, result: Ok(()) }
+            }
+        };
+        self.send(machine, wait.from, message);
+    }
+
+    pub(super) fn produce_timeout(&mut self, machine: usize, key: Key) -> Result<(), String> {
+        let now = self.now();
+        let Some(process) = self.process(machine) else { return Ok(()) };
+        let Some(hosted) = process.partitions.get_mut(&key) else { return Ok(()) };
+        let late: Vec<CommitWait> =
+            hosted.waits.extract_if(.., |wait| wait.deadline <= now).collect();
+        self.refuse_waits(machine, late, ErrorCode::REQUEST_TIMED_OUT);
+        Ok(())
+    }
+
+    /// Tells everybody whom an event concerns.
+    pub(super) fn news(&mut self, machine: usize, key: Key, changed: Changed) {
+        let acknowledges = self.has(Mistake::LostLeaderAcknowledges);
+        let Some(process) = &mut self.machines[machine].process else { return };
+        let Some(hosted) = process.partitions.get_mut(&key) else { return };
+        self.checker.looked_at(machine, key, hosted);
+        let mut answered = Vec::new();
+        if changed.lost {
+            let waits = std::mem::take(&mut hosted.waits);
+            if acknowledges {
+                answered = waits;
+            } else {
+                self.fail_waits(machine, waits, changed);
+            }
+        } else if changed.committed {
+            let mark = hosted.replica.high_watermark().offset;
+            answered = hosted.waits.extract_if(.., |wait| wait.end <= mark).collect();
+        }
+        for wait in answered {
+            self.answer_wait(machine, key, wait);
+        }
+        if changed.role {
+            self.role_taken(machine, key);
+        }
+        if changed != Changed::default() {
+            let _ = self.look_at_polls(machine, Some(key));
+        }
+    }
+
+    fn led<'a>(&'a self, machine: usize, key: &Key) -> Result<&'a Hosted, ErrorCode> {
+        let process = self.machines[machine].process.as_ref();
+        let process = process.filter(|process| process.serving);
+        let process = process.ok_or(ErrorCode::NOT_LEADER_OR_FOLLOWER)?;
+        process.partitions.get(key).ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)
+    }
+
+    fn consume(
+        &self,
+        machine: usize,
+        key: Key,
+        leader_epoch: i32,
+        offset: i64,
+    ) -> Result<Records, ErrorCode> {
+        let hosted = self.led(machine, &key)?;
+        hosted.replica.serve(leader_epoch).map_err(ServeError::code)?;
+        let log = hosted.replica.log();
+        if !(log.start_offset()..=log.end_offset()).contains(&offset) {
+            return Err(ErrorCode::OFFSET_OUT_OF_RANGE);
+        }
+        let read = hosted.read(offset, self.plan.fetch_bytes, true);
+        let bytes = read.map_err(|_| ErrorCode::KAFKA_STORAGE_ERROR)?;
+        Ok(Records { high_watermark: hosted.replica.high_watermark().offset, bytes })
+    }
+
+    fn list_end(&self, machine: usize, key: Key, leader_epoch: i32) -> Result<i64, ErrorCode> {
+        let hosted = self.led(machine, &key)?;
+        hosted.replica.committed_end(leader_epoch).map_err(ServeError::code)
+    }
+
+    /// A group commits an offset: written as a record, answered when that is committed.
+    fn commit(
+        &mut self,
+        machine: usize,
+        from: usize,
+        id: u64,
+        key: Key,
+        (group, offset): (usize, i64),
+    ) {
+        let (_, wall) = self.clocks(machine);
+        let result = match self.coordinates(machine, &key) {
+            Ok(()) => match plain_batch(wall, &group.to_string(), &offset.to_string()) {
+                Some(batch) => self.append(machine, key, &batch),
+                None => Err(ErrorCode::UNKNOWN_SERVER_ERROR),
+            },
+            Err(error) => Err(error),
+        };
+        self.wait_or_answer(machine, key, (from, id), Some((group, offset)), result);
+    }
+
+    fn coordinates(&self, machine: usize, key: &Key) -> Result<(), ErrorCode> {
+        let hosted = self.led(machine, key)?;
+        hosted.replica.serve(-1).map_err(|_| ErrorCode::NOT_COORDINATOR)?;
+        let coordinator = hosted.coordinator.as_ref().ok_or(ErrorCode::NOT_COORDINATOR)?;
+        if coordinator.loaded { Ok(()) } else { Err(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS) }
+    }
+}
