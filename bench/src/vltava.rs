@@ -4,15 +4,19 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Instant;
 
 use anyhow::{Result, ensure};
 
-use crate::server::{Server, Subject, free_port};
+use crate::server::{Cluster, Plan, Server, Subject, free_ports};
 
 #[derive(Debug)]
 pub(crate) struct Vltava {
     binary: PathBuf,
 }
+
+/// Any id serves; the brokers of a cluster must agree on it.
+const CLUSTER_ID: &str = "MkU3OEVBNTcwNTJENDM2Qg";
 
 impl Vltava {
     pub(crate) fn new(binary: &Path) -> Result<Self> {
@@ -23,6 +27,21 @@ impl Vltava {
         );
         Ok(Self { binary: binary.to_path_buf() })
     }
+
+    /// What the brokers of a cluster are told beyond `plan`.
+    fn properties(plan: &Plan, ports: &[u16]) -> String {
+        let mut text = format!("log.flush.before.ack=false\n{}", plan.properties());
+        if plan.nodes > 1 {
+            let voters = (1..).zip(ports).map(|(id, port)| format!("{id}@127.0.0.1:{port}"));
+            let voters = voters.collect::<Vec<_>>().join(",");
+            let replicas = plan.replicas();
+            text.push_str(&format!(
+                "controller.quorum.voters={voters}\ndefault.replication.factor={replicas}\n\
+                 offsets.topic.replication.factor={replicas}\n"
+            ));
+        }
+        text
+    }
 }
 
 impl Subject for Vltava {
@@ -30,23 +49,29 @@ impl Subject for Vltava {
         "Vltava"
     }
 
-    fn start(&self, folder: &Path) -> Result<Server> {
-        std::fs::create_dir_all(folder)?;
-        let port = free_port()?;
-        let config = folder.join("broker.properties");
-        std::fs::write(&config, "log.flush.before.ack=false\n")?;
-        let log = std::fs::File::create(folder.join("vltava.out"))?;
-        let mut command = Command::new(&self.binary);
-        command
-            .args(["broker", "--node-id", "1", "--listen"])
-            .arg(format!("127.0.0.1:{port}"))
-            .arg("--data-dir")
-            .arg(folder.join("data"))
-            .arg("--config")
-            .arg(&config)
-            .stdin(Stdio::null())
-            .stdout(log.try_clone()?)
-            .stderr(log);
-        Server::spawn(command, port)
+    fn start(&self, folder: &Path, plan: &Plan) -> Result<Cluster> {
+        let ports = free_ports(plan.nodes)?;
+        let properties = Self::properties(plan, &ports);
+        let started = Instant::now();
+        let mut servers = Vec::new();
+        for (id, port) in (1..).zip(&ports) {
+            let folder = folder.join(id.to_string());
+            std::fs::create_dir_all(&folder)?;
+            let config = folder.join("broker.properties");
+            std::fs::write(&config, &properties)?;
+            let log = std::fs::File::create(folder.join("vltava.out"))?;
+            let mut command = Command::new(&self.binary);
+            command
+                .args(["broker", "--node-id", &id.to_string(), "--cluster-id", CLUSTER_ID])
+                .args(["--listen", &format!("127.0.0.1:{port}"), "--data-dir"])
+                .arg(folder.join("data"))
+                .arg("--config")
+                .arg(&config)
+                .stdin(Stdio::null())
+                .stdout(log.try_clone()?)
+                .stderr(log);
+            servers.push(Server::spawn(id, command, *port)?);
+        }
+        Ok(Cluster::new(servers, started))
     }
 }

@@ -15,6 +15,9 @@ pub(crate) struct Args {
     /// Counted runs of each row and broker
     #[arg(long, default_value_t = 3)]
     runs: usize,
+    /// Only these parts: single, three, latency, many, failover
+    #[arg(long, value_delimiter = ',')]
+    part: Vec<String>,
     /// Only rows whose name contains this
     #[arg(long)]
     row: Option<String>,
@@ -45,6 +48,9 @@ pub(crate) fn run_bench(args: &Args) -> Result<()> {
         .args(["--runs", &args.runs.to_string(), "--shrink", &args.shrink.to_string()])
         .arg("--out")
         .arg(workspace::root().join(&args.out));
+    if !args.part.is_empty() {
+        bench.args(["--part", &args.part.join(",")]);
+    }
     if let Some(row) = &args.row {
         bench.args(["--row", row]);
     }
