@@ -185,7 +185,7 @@ impl World {
         }
         let mut inputs = vec![Input::Propose(Proposal::new(FenceSilentBrokers { now_ms }, |_| {}))];
         if self.random.u8(..8) == 0 {
-            let command = BalanceLeaders { imbalance_percentage: 10 };
+            let command = BalanceLeaders;
             inputs.push(Input::Propose(Proposal::new(command, |_| {})));
         }
         self.hand_in(machine, inputs)
@@ -283,7 +283,7 @@ fn proposal(call: Call, now_ms: u64, told: Teller) -> Proposal {
             Proposal::new(command, move |answer| told.tell(answer, |_| Reply::Done))
         }
         Call::Balance => {
-            let command = BalanceLeaders { imbalance_percentage: 0 };
+            let command = BalanceLeaders;
             Proposal::new(command, move |answer| told.tell(answer, |_| Reply::Done))
         }
         Call::Drain(brokers) => {
