@@ -21,7 +21,6 @@ fn cluster(spec: &str, config: &str) -> String {
          spec:\n\
          \x20 brokers:\n\
          \x20   storage: {{size: 1Gi}}\n\
-         \x20   resources: {{cpu: 50m, memory: 512Mi}}\n\
          {spec}\
          \x20 config:\n\
          \x20   broker.session.timeout.ms: '6000'\n\
