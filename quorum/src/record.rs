@@ -177,6 +177,10 @@ pub struct BrokerRecord {
     /// About to stop: gives its leaderships away and gets no new ones.
     #[serde(default)]
     pub in_controlled_shutdown: bool,
+    /// The oldest registration that the broker's folder may remember without having lost anything: the last under which it
+    /// was let in. Missing: this registration.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub whole_since: Option<i64>,
 }
 
 /// A change of a broker's registration.

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`disk`] | [`SimDisk`]: loses what was not synced, tears writes, runs full |
 //! | [`log_crash`] | a partition's log through crashes: nothing durable is lost, nothing false is read |
+//! | [`many`] | many seeds over all cores |
 //! | [`metadata_crash`] | the metadata log through crashes: every answered command is there, none is half there |
 //! | [`cluster`] | whole clusters: quorum, controllers, replicas, producers, consumers, groups, reassignments |
 //! | [`quorum`](mod@quorum) | a whole metadata quorum: network, clocks, disks, changes of the voters |
@@ -19,6 +20,7 @@ mod clock;
 pub mod cluster;
 pub mod disk;
 pub mod log_crash;
+pub mod many;
 mod metadata_check;
 pub mod metadata_crash;
 mod network;

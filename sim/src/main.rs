@@ -6,12 +6,13 @@
 use std::process::ExitCode;
 
 use sim::cluster::{self, Scenario};
+use sim::many::{self, What};
 use sim::{Violation, log_crash, metadata_crash, quorum};
 
 const STEPS: u32 = 500;
 const METADATA_STEPS: u32 = 100;
 
-const USAGE: &str = "usage: sim [quorum | cluster] [--scenario NAME] [--first SEED] [--seeds COUNT] [--trace] [--bug NAME]";
+const USAGE: &str = "usage: sim [quorum | cluster | all] [--scenario NAME] [--first SEED] [--seeds COUNT] [--trace] [--bug NAME]";
 
 /// What is run.
 #[derive(Default, Clone, Copy, PartialEq, Eq)]
@@ -20,13 +21,15 @@ enum World {
     Logs,
     Quorum,
     Cluster,
+    /// The quorum and all scenarios of a cluster, over all cores.
+    All,
 }
 
 /// What was asked for.
 #[derive(Default)]
 struct Arguments {
     world: World,
-    scenario: Option<Scenario>,
+    scenario: Option<What>,
     first: u64,
     seeds: u64,
     trace: bool,
@@ -42,6 +45,7 @@ fn main() -> ExitCode {
         World::Logs => Ok(logs(&arguments)),
         World::Quorum => run_quorum(&arguments),
         World::Cluster => run_cluster(&arguments),
+        World::All => return all(&arguments),
     };
     match result {
         Err(message) => refuse(&message),
@@ -87,9 +91,10 @@ fn run_quorum(arguments: &Arguments) -> Result<Outcome, String> {
 }
 
 fn run_cluster(arguments: &Arguments) -> Result<Outcome, String> {
-    let scenario = arguments.scenario.ok_or_else(|| {
-        format!("a cluster needs a --scenario: {:?}", Scenario::ALL.map(Scenario::name))
-    })?;
+    let Some(What::Cluster(scenario)) = arguments.scenario else {
+        let names = Scenario::ALL.map(Scenario::name);
+        return Err(format!("a cluster needs a --scenario: {names:?}"));
+    };
     let all = cluster::Bug::all().into_iter().map(|bug| (bug.name(), bug));
     let bug = arguments.bug_of(all.collect())?;
     let mut total = cluster::Report::default();
@@ -100,6 +105,23 @@ fn run_cluster(arguments: &Arguments) -> Result<Outcome, String> {
         }
     }
     Ok(Ok(format!("nothing promised was broken; {total:?}")))
+}
+
+fn all(arguments: &Arguments) -> ExitCode {
+    let all = arguments.scenario.map_or_else(What::all, |only| vec![only]);
+    let mut failed = false;
+    println!("{:<18} {:>8} {:>10} {:>16}", "scenario", "seeds", "seconds", "simulated hours");
+    for what in all {
+        let row = many::run(what, arguments.first, arguments.seeds);
+        let (wall, hours) = (row.wall.as_secs_f64(), row.simulated.as_secs_f64() / 3600.0);
+        println!("{:<18} {:>8} {wall:>10.1} {hours:>16.2}", row.name, row.seeds);
+        if let Some(violation) = row.failed {
+            failed = true;
+            println!("FAILED {violation}\nagain: {}", what.again(violation.seed));
+        }
+    }
+    println!("seeds from {}", arguments.first);
+    if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
 impl Arguments {
@@ -117,10 +139,10 @@ impl Arguments {
     /// The command that runs one seed again.
     fn again(&self, seed: u64) -> String {
         let world = match self.world {
-            World::Logs => String::new(),
+            World::Logs | World::All => String::new(),
             World::Quorum => "quorum ".to_owned(),
             World::Cluster => {
-                format!("cluster --scenario {} ", self.scenario.map_or("", Scenario::name))
+                format!("cluster --scenario {} ", self.scenario.map_or("", What::name))
             }
         };
         let bug = self.bug.as_ref().map(|bug| format!(" --bug {bug}")).unwrap_or_default();
@@ -136,6 +158,7 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
             |text: String| text.parse::<u64>().map_err(|_| format!("'{text}' is no number"));
         match name.as_str() {
             "quorum" => arguments.world = World::Quorum,
+            "all" => arguments.world = World::All,
             "cluster" => arguments.world = World::Cluster,
             "--trace" => arguments.trace = true,
             "--first" => arguments.first = number(value()?)?,
@@ -143,8 +166,9 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
             "--bug" => arguments.bug = Some(value()?),
             "--scenario" => {
                 let wanted = value()?;
-                let known = Scenario::ALL.into_iter().find(|of| of.name() == wanted);
-                let names = Scenario::ALL.map(Scenario::name);
+                let all = What::all();
+                let known = all.iter().find(|of| of.name() == wanted).copied();
+                let names: Vec<_> = all.iter().map(|of| of.name()).collect();
                 arguments.scenario =
                     Some(known.ok_or_else(|| format!("no scenario '{wanted}': {names:?}"))?);
             }

@@ -17,6 +17,7 @@ mod generated;
 mod packages;
 mod peers;
 mod process;
+mod sim;
 mod test;
 mod tools;
 mod workspace;
@@ -45,6 +46,8 @@ enum Command {
     Bench(bench::Args),
     /// Hurt real brokers under load and judge what their clients saw, into docs/failure-modes.md
     Faults(faults::Args),
+    /// Simulate quorums and whole clusters from any number of seeds
+    Sim(sim::Args),
     /// Write the Helm chart's copies of the definitions and render the chart
     Chart(generated::Args),
     /// A Kubernetes cluster of three nodes on this machine, as the end-to-end tests use it
@@ -64,6 +67,7 @@ fn main() -> Result<()> {
         Command::Docs(args) => docs::run(args.check),
         Command::Bench(args) => bench::run_bench(&args),
         Command::Faults(args) => faults::run_faults(&args),
+        Command::Sim(args) => sim::run_sim(&args),
         Command::Chart(args) => chart::run(args.check),
         Command::Cluster(command) => cluster::run(&command),
         Command::Test(args) | Command::Ci(args) => test::run(&args),

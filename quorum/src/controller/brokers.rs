@@ -17,8 +17,9 @@ pub struct RegisterBroker {
     pub incarnation_id: Uuid,
     /// Its data folder: another one than before means that nothing is left of what it held.
     pub directory_id: Uuid,
-    /// The epoch that its data folder remembers; -1 for none. Another than the registered one means that the folder is
-    /// an old copy, or that the broker was killed while it acknowledged records that were not on its disk.
+    /// The epoch that its data folder remembers; -1 for none. An older one than that of the last registration under which it
+    /// was let in means that the folder is an old copy, or that the broker was killed while it acknowledged records that
+    /// were not on its disk.
     pub previous_broker_epoch: i64,
     /// Where clients reach it.
     pub host: String,
@@ -83,6 +84,8 @@ impl Command for RegisterBroker {
             Loss::Tail if controller.has(super::Planted::OldDiskInSync) => Loss::Nothing,
             loss => loss,
         };
+        let kept = before.filter(|_| loss == Loss::Nothing);
+        let whole_since = kept.map(|before| before.whole_since);
         let mut draft = Draft::of(controller);
         if image.features().is_empty() {
             let level = |(name, level)| MetadataRecord::FeatureLevel { name, level };
@@ -101,6 +104,7 @@ impl Command for RegisterBroker {
             incarnation_id: self.incarnation_id,
             directory_id: self.directory_id,
             in_controlled_shutdown: false,
+            whole_since,
         })]);
         fencing::registered(controller, &mut draft, self.broker_id, loss);
         controller.sessions.touch(self.broker_id, self.now_ms);
@@ -110,13 +114,15 @@ impl Command for RegisterBroker {
 
 impl RegisterBroker {
     fn loss_since(&self, before: &BrokerImage) -> Loss {
+        let remembered = before.whole_since..=before.epoch;
         // Registrations of the first versions have no folder's id.
         if !before.directory_id.is_zero() && before.directory_id != self.directory_id {
             Loss::Disk
-        } else if !before.directory_id.is_zero() && self.previous_broker_epoch != before.epoch {
-            Loss::Tail
-        } else {
+        } else if before.directory_id.is_zero() || remembered.contains(&self.previous_broker_epoch)
+        {
             Loss::Nothing
+        } else {
+            Loss::Tail
         }
     }
 }

@@ -49,6 +49,9 @@ pub struct BrokerImage {
     pub directory_id: Uuid,
     /// About to stop.
     pub in_controlled_shutdown: bool,
+    /// Epoch of the oldest registration that its folder may remember without having lost anything: under those since then it was
+    /// never let in, and may have died before it could note them.
+    pub whole_since: i64,
 }
 
 /// A record that contradicts the image: the log is damaged or written by another version.
@@ -226,6 +229,9 @@ impl MetadataImage {
         let broker = brokers.get_mut(&change.broker_id).map(Arc::make_mut);
         let broker = broker.filter(|b| b.epoch == change.broker_epoch).ok_or(unknown)?;
         broker.fenced = change.fenced.unwrap_or(broker.fenced);
+        if !broker.fenced {
+            broker.whole_since = broker.epoch;
+        }
         broker.in_controlled_shutdown =
             change.in_controlled_shutdown.unwrap_or(broker.in_controlled_shutdown);
         Ok(())
@@ -283,6 +289,7 @@ impl BrokerImage {
             incarnation_id: record.incarnation_id,
             directory_id: record.directory_id,
             in_controlled_shutdown: record.in_controlled_shutdown,
+            whole_since: record.whole_since.unwrap_or(record.broker_epoch),
         }
     }
 
@@ -297,6 +304,7 @@ impl BrokerImage {
             incarnation_id: self.incarnation_id,
             directory_id: self.directory_id,
             in_controlled_shutdown: self.in_controlled_shutdown,
+            whole_since: (self.whole_since != self.epoch).then_some(self.whole_since),
         }
     }
 

@@ -66,7 +66,10 @@ impl World {
         let delay = self.random.u64(60..250);
         self.at(delay, Event::Admin);
         let newest = self.checker.metadata.newest();
-        if newest.is_none_or(|image| image.topic(OFFSETS_TOPIC).is_none()) {
+        if [DATA_TOPIC, OFFSETS_TOPIC]
+            .iter()
+            .any(|topic| newest.is_none_or(|image| image.topic(topic).is_none()))
+        {
             self.create_topics();
         }
         self.repair_voters()

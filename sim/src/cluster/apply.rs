@@ -141,7 +141,7 @@ impl World {
         }
         let Some(process) = &self.machines[machine].process else { return };
         let Some(hosted) = process.partitions.get(&key) else { return };
-        self.checker.leads(machine, key, hosted);
+        self.machines[machine].disk.look(|| self.checker.leads(machine, key, hosted));
         self.say(|| format!("{machine} leads {} {} in epoch {epoch}", key.1, key.0));
         if loads {
             let delay = self.random.u64(1..30);
@@ -158,7 +158,15 @@ impl World {
         let (start, end) = (log.start_offset(), log.end_offset());
         let leads = hosted.replica.is_leader();
         let epoch = hosted.replica.assignment().leader_epoch;
-        let batches = if skips { Vec::new() } else { hosted.batches(start, end)? };
+        let batches = if skips { Ok(Vec::new()) } else { hosted.batches(start, end) };
+        let batches = match batches {
+            Ok(batches) => batches,
+            Err(_) if self.machines[machine].disk.stops() => {
+                self.die(machine, true);
+                return Ok(());
+            }
+            Err(what) => return Err(what),
+        };
         let Some(coordinator) = &mut hosted.coordinator else { return Ok(()) };
         if leads && coordinator.epoch == epoch && !coordinator.loaded {
             coordinator.load(&batches);

@@ -9,12 +9,16 @@ use super::world::{Task, World};
 /// Longest wait for an answer.
 const TIMEOUT_MS: u64 = 400;
 const BACKOFF_MS: u64 = 40;
+/// Longest wait for this machine's own disk before a fetch goes out without those partitions that are not flushed.
+const FLUSH_WAIT_MS: u64 = 500;
 
 /// Fetches from one leader.
 #[derive(Debug, Default)]
 pub(super) struct Fetcher {
     /// The request that is under way, and what it asked for.
     asked: Option<(u64, Vec<(Key, FetchPosition)>)>,
+    /// Since when it waits for this machine's own disk.
+    flushes_since: Option<u64>,
 }
 
 impl World {
@@ -43,9 +47,20 @@ impl World {
                 NextFetch::None => {}
             }
         }
+        let fetcher = process.fetchers.entry(leader).or_default();
+        let waits = if flushes.is_empty() {
+            fetcher.flushes_since = None;
+            false
+        } else {
+            now < *fetcher.flushes_since.get_or_insert(now) + FLUSH_WAIT_MS
+        };
         for key in flushes {
             // The flush's end wakes this fetcher again.
             self.request_flush(machine, key);
+        }
+        if waits {
+            self.task(machine, FLUSH_WAIT_MS, Task::Fetch(leader));
+            return Ok(());
         }
         if backs_off {
             self.task(machine, BACKOFF_MS, Task::Fetch(leader));

@@ -217,6 +217,27 @@ impl Machine {
     }
 }
 
+impl Machine {
+    /// What it is about, for who follows a run.
+    pub(super) fn state(&self) -> String {
+        let Some(process) = &self.process else { return format!("{} is down", self.id) };
+        let mut out = format!("{}: altering {}", self.id, process.altering);
+        for (key, hosted) in &process.partitions {
+            let (log, next) = (hosted.replica.log(), hosted.replica.next_fetch());
+            let (end, mark) = (log.end_offset(), hosted.replica.high_watermark().offset);
+            let (failing, flush) = (hosted.failing, hosted.flush_queued);
+            let leads = hosted.replica.is_leader();
+            out += &format!(
+                "\n  {}-{}: end {end}, mark {mark}, leads {leads}, {next:?}, failing {failing:?}, {flush} {}",
+                hosted.topic,
+                key.1,
+                hosted.flushing.is_some()
+            );
+        }
+        out
+    }
+}
+
 impl Process {
     pub(super) fn id(&mut self) -> u64 {
         self.next_id += 1;

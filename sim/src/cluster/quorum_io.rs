@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use quorum::MetadataImage;
 use quorum::node::{Input, Output};
 use quorum::raft::{Call as QuorumCall, Request, Response};
 
@@ -89,6 +90,7 @@ impl World {
                     self.send(machine, to as usize, Message::QuorumResponse { id, bytes });
                 }
                 Output::Published(image) => {
+                    self.say_changes(&image);
                     let of = &mut self.machines[machine];
                     let before = std::mem::replace(&mut of.published, image.offset());
                     let Some(process) = &mut of.process else { continue };
@@ -110,6 +112,25 @@ impl World {
             }
         }
         Ok(())
+    }
+
+    /// What is new in the metadata, of partitions and brokers.
+    fn say_changes(&self, image: &MetadataImage) {
+        let Some(known) = self.checker.metadata.newest() else { return };
+        if image.offset() <= known.offset() {
+            return;
+        }
+        for topic in image.topics().iter() {
+            for (index, of) in topic.iter() {
+                if known.partition(&topic.name, index) != Some(of) {
+                    self.say(|| format!("  {}-{index} is {of:?}", topic.name));
+                }
+            }
+        }
+        for broker in image.brokers().filter(|of| known.broker(of.id) != Some(*of)) {
+            let (id, epoch, fenced) = (broker.id, broker.epoch, broker.fenced);
+            self.say(|| format!("  broker {id} of epoch {epoch} is fenced: {fenced}"));
+        }
     }
 
     /// The machine whose controller leads in the newest epoch, if any believes to.

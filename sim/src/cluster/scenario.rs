@@ -172,7 +172,7 @@ impl Plan {
             machines,
             initial_voters: Vec::new(),
             compact_from_bytes: [1_500, 6_000, u64::MAX / 4][random.usize(..3)],
-            fetch_bytes: [150, 400, 4_000][random.usize(..3)],
+            fetch_bytes: [250, 600, 4_000][random.usize(..3)],
             segment_bytes: [500, 1_200, 100_000][random.usize(..3)],
             data_partitions: random.i32(1..=3),
             replication_factor,

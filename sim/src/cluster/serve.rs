@@ -280,9 +280,10 @@ impl World {
     /// Tells everybody whom an event concerns.
     pub(super) fn news(&mut self, machine: usize, key: Key, changed: Changed) {
         let acknowledges = self.has(Mistake::LostLeaderAcknowledges);
-        let Some(process) = &mut self.machines[machine].process else { return };
+        let of = &mut self.machines[machine];
+        let Some(process) = &mut of.process else { return };
         let Some(hosted) = process.partitions.get_mut(&key) else { return };
-        self.checker.looked_at(machine, key, hosted);
+        of.disk.look(|| self.checker.looked_at(machine, key, hosted));
         let mut answered = Vec::new();
         if changed.lost {
             let waits = std::mem::take(&mut hosted.waits);

@@ -193,6 +193,9 @@ impl World {
             }
         }
         let what = self.open_ends().unwrap_or_default();
+        for machine in &self.machines {
+            self.say(|| machine.state());
+        }
         Err(format!("no progress within {HEAL_MS} ms after everything was healed: {what}"))
     }
 

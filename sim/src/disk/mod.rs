@@ -133,6 +133,19 @@ impl SimDisk {
             || state.writes_fail
     }
 
+    /// Whoever checks sees what is there even when the machine has stopped, and leaves no trace.
+    pub fn look<T>(&self, at: impl FnOnce() -> T) -> T {
+        let before = {
+            let state = &mut *self.state.lock();
+            let stop = std::mem::replace(&mut state.stop_after_calls, u64::MAX);
+            (stop, state.calls)
+        };
+        let seen = at();
+        let state = &mut *self.state.lock();
+        (state.stop_after_calls, state.calls) = before;
+        seen
+    }
+
     /// A disk of its own with what would be on this one after a power failure.
     pub fn copy(&self, seed: u64) -> SimDisk {
         let state = self.state.lock();

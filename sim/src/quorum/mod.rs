@@ -44,6 +44,8 @@ pub struct Report {
     pub snapshots: u32,
     /// Messages that arrived.
     pub messages: u32,
+    /// How long the run was by its own time.
+    pub simulated_ms: u64,
 }
 
 impl Report {
@@ -56,6 +58,7 @@ impl Report {
         self.voter_changes += other.voter_changes;
         self.snapshots += other.snapshots;
         self.messages += other.messages;
+        self.simulated_ms += other.simulated_ms;
     }
 }
 

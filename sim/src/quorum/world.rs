@@ -418,6 +418,7 @@ impl World {
 
     fn finish(&mut self) -> Result<Report, String> {
         self.report.leaders = self.checker.metadata.leaders.len() as u32;
+        self.report.simulated_ms = self.now;
         Ok(self.report)
     }
 }

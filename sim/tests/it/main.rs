@@ -1,5 +1,6 @@
 //! Fixed seeds of every scenario. More of them: `cargo run --release -p sim -- --seeds N`.
 
+mod cluster;
 mod faults;
 mod lives;
 mod quorum;

@@ -130,6 +130,39 @@ fn an_unclean_stop_costs_eligibility() {
     assert_eq!(world.roles("t").0, 0);
 }
 
+/// A broker that dies between its registration and the note of it has lost nothing.
+#[test]
+fn a_registration_that_was_never_let_in_costs_nothing() {
+    let mut world = world_with(3, &[0, 1, 2], 2);
+    let epoch = world.epoch_of(1);
+    world.silence(&[2]);
+    world.silence(&[1, 2]);
+    world.silence(&[0, 1, 2]);
+    let eligible = world.roles("t").2;
+    assert!(eligible.contains(&1), "{eligible:?}");
+    let register = |world: &mut World| {
+        let command = RegisterBroker {
+            broker_id: 1,
+            incarnation_id: world.entropy.uuid(),
+            directory_id: Uuid([2; 16]),
+            previous_broker_epoch: epoch,
+            host: "h".into(),
+            port: 1,
+            rack: None,
+            features: Vec::new(),
+            now_ms: world.now_ms,
+        };
+        world.run(command).unwrap();
+    };
+    register(&mut world);
+    register(&mut world);
+    assert_eq!(world.roles("t").2, eligible, "it was never let in in between");
+    world.heartbeat(1, false);
+    assert_eq!(world.roles("t").0, 1);
+    register(&mut world);
+    assert!(!world.at("t").isr.contains(&1), "now it should remember a later one");
+}
+
 #[test]
 fn an_empty_disk_is_never_elected_by_itself() {
     let mut world = world_with(1, &[0], 1);
