@@ -6,19 +6,21 @@ use protocol::messages::describe_quorum_response::{
     Listener, Node, PartitionData, ReplicaState, TopicData,
 };
 use protocol::messages::{DescribeQuorumRequest, DescribeQuorumResponse};
-use protocol::{ErrorCode, Str};
+use protocol::{ErrorCode, Str, Uuid};
 use quorum::node::{QuorumStatus, ReplicaStatus};
 
 use crate::context::{Broker, RequestContext};
 
 /// Kafka's name of the metadata log as a topic; it has one partition.
 const METADATA_TOPIC: &str = "__cluster_metadata";
+/// First version that tells nodes, and the directories of replicas (KIP-853).
+const DIRECTORY_VERSION: i16 = 2;
 
 pub(crate) async fn handle(
     broker: &Arc<Broker>,
     _ctx: &RequestContext,
     request: DescribeQuorumRequest,
-    _version: i16,
+    version: i16,
 ) -> DescribeQuorumResponse {
     let Some(status) = broker.quorum.status().await else {
         return DescribeQuorumResponse {
@@ -34,7 +36,7 @@ pub(crate) async fn handle(
             .map(|partition| {
                 let known = topic.topic_name == METADATA_TOPIC && partition.partition_index == 0;
                 if known {
-                    describe(broker, &status)
+                    describe(broker, &status, version)
                 } else {
                     PartitionData {
                         partition_index: partition.partition_index,
@@ -47,13 +49,15 @@ pub(crate) async fn handle(
     });
     DescribeQuorumResponse {
         topics: topics.collect(),
-        nodes: nodes(broker, &status),
+        nodes: if version < DIRECTORY_VERSION { Vec::new() } else { nodes(broker, &status) },
         ..Default::default()
     }
 }
 
-fn describe(broker: &Broker, status: &QuorumStatus) -> PartitionData {
-    let states = |replicas: &[ReplicaStatus]| replicas.iter().map(|r| state(broker, r)).collect();
+fn describe(broker: &Broker, status: &QuorumStatus, version: i16) -> PartitionData {
+    let states = |replicas: &[ReplicaStatus]| {
+        replicas.iter().map(|replica| state(broker, replica, version)).collect()
+    };
     PartitionData {
         leader_id: status.leader.unwrap_or(-1),
         leader_epoch: status.epoch,
@@ -64,7 +68,7 @@ fn describe(broker: &Broker, status: &QuorumStatus) -> PartitionData {
     }
 }
 
-fn state(broker: &Broker, replica: &ReplicaStatus) -> ReplicaState {
+fn state(broker: &Broker, replica: &ReplicaStatus, version: i16) -> ReplicaState {
     let (wall_ms, monotonic_ms) = (broker.clock.now_ms(), broker.clock.monotonic_ms());
     // The quorum knows a clock that has nothing to do with the calendar.
     let wall = |at: Option<u64>| {
@@ -74,7 +78,12 @@ fn state(broker: &Broker, replica: &ReplicaStatus) -> ReplicaState {
     };
     ReplicaState {
         replica_id: replica.id,
-        replica_directory_id: replica.directory_id,
+        // Older versions cannot say it.
+        replica_directory_id: if version < DIRECTORY_VERSION {
+            Uuid::ZERO
+        } else {
+            replica.directory_id
+        },
         log_end_offset: replica.log_end_offset.and_then(|at| i64::try_from(at).ok()).unwrap_or(-1),
         last_fetch_timestamp: wall(replica.last_fetch_ms),
         last_caught_up_timestamp: wall(replica.last_caught_up_ms),

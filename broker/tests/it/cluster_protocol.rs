@@ -152,7 +152,12 @@ async fn any_broker_answers_what_only_the_controller_knows() {
         let mut conn = connect(&cluster, id).await;
         let partitions = vec![PartitionData { partition_index: 0 }];
         let quorum = TopicData { topic_name: "__cluster_metadata".into(), partitions };
-        let answer = conn.call(&DescribeQuorumRequest { topics: vec![quorum] }, 2).await;
+        let request = DescribeQuorumRequest { topics: vec![quorum] };
+        for version in 0..2 {
+            let old = conn.call(&request, version).await;
+            assert_eq!(old.topics[0].partitions[0].current_voters.len(), 3);
+        }
+        let answer = conn.call(&request, 2).await;
         let partition = &answer.topics[0].partitions[0];
         assert_eq!((partition.error_code, partition.current_voters.len()), (0, 3));
         assert!(partition.current_voters.iter().all(|voter| !voter.replica_directory_id.is_zero()));
