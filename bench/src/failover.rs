@@ -29,7 +29,7 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// Longest that is waited for.
 const TIMEOUT: Duration = Duration::from_secs(60);
 /// A version of DescribeQuorum that both serve.
-const DESCRIBE_QUORUM_VERSION: i16 = 1;
+const DESCRIBE_QUORUM_VERSION: i16 = 2;
 
 /// Which broker is killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

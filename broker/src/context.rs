@@ -11,6 +11,7 @@ use quorum::MetadataImage;
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
+use crate::api::fetch::Sessions;
 use crate::broker_config::BrokerConfig;
 use crate::cluster::{Lifecycle, QuorumHandle};
 use crate::config::Configs;
@@ -40,6 +41,8 @@ pub struct Broker {
     pub(crate) metrics: Arc<Metrics>,
     /// The epoch of this process's registration.
     pub(crate) broker_epoch: Arc<BrokerEpoch>,
+    /// What followers fetch from here.
+    pub(crate) sessions: Sessions,
     /// Consumers are sent to replicas in their rack (KIP-392).
     pub(crate) reads_near: bool,
 }

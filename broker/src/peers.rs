@@ -37,6 +37,10 @@ const MAX_SUGGESTED: usize = 100;
 pub(crate) enum Channel {
     /// Short requests: to the controller, between coordinators.
     Control,
+    /// Heartbeats: nothing that takes long may make a broker seem dead.
+    Heartbeat,
+    /// Clients' requests that the controller answers: making a thousand partitions takes a while.
+    Forwarded,
     /// Metadata log fetches and votes of the quorum.
     Quorum,
     /// The fetches of one of this broker's fetchers, by its number.

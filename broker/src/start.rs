@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::admin::{self, Readiness};
+use crate::api::fetch::Sessions;
 use crate::broker_config::BrokerConfig;
 use crate::cluster::epoch_file::EpochFile;
 use crate::cluster::isr::IsrToController;
@@ -385,6 +386,7 @@ impl Parts {
             lifecycle,
             peers,
             broker_epoch,
+            sessions: Sessions::default(),
             reads_near,
             clock,
             metrics: self.metrics,

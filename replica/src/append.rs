@@ -1,6 +1,7 @@
 use protocol::records::Batch;
 use storage::log::{AppendError, Appended, FlushPlan};
 
+use crate::replica::Role;
 use crate::{Changed, Replica};
 
 impl Replica {
@@ -15,7 +16,11 @@ impl Replica {
         wall_ms: i64,
     ) -> Result<(Appended, Changed), AppendError> {
         let epoch = self.assignment.leader_epoch;
+        let end = self.log.end_offset();
         let appended = self.log.append(batch, epoch, append_time_ms, wall_ms)?;
+        if let Role::Leader(leader) = &mut self.role {
+            leader.outgrows(end);
+        }
         let committed = self.advance();
         Ok((appended, Changed { committed, grown: true, ..Changed::default() }))
     }

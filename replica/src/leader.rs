@@ -105,6 +105,16 @@ impl Leader {
         }
     }
 
+    /// The log, which ended at `end`, grows: who had all of it had it until now.
+    ///
+    /// A partition that nothing is written to need not be asked for again and again (fetch sessions), and its followers do
+    /// not lag by that. One that is gone is given the lag time once more; the controller fences it before.
+    pub(crate) fn outgrows(&mut self, end: i64) {
+        for follower in self.followers.iter_mut().filter(|follower| follower.end == end) {
+            follower.caught_up_ms = follower.caught_up_ms.max(self.now_ms);
+        }
+    }
+
     /// Every proposal so far is decided.
     pub(crate) fn settle(&mut self) {
         self.counted.clear();
@@ -118,6 +128,11 @@ impl Leader {
             id != node_id && (assignment.replicas.contains(&id) || assignment.isr.contains(&id))
         };
         self.followers.retain(|follower| wanted(follower.id));
+        // Who has left the ISR, maybe because it is gone, is about to join again only once it says so: the watermark must
+        // not wait for it.
+        for follower in &mut self.followers {
+            follower.eligible &= assignment.isr.contains(&follower.id);
+        }
         for id in assignment.replicas.iter().chain(&*assignment.isr).copied() {
             if wanted(id) && !self.followers.iter().any(|known| known.id == id) {
                 let in_sync = assignment.isr.contains(&id);

@@ -257,3 +257,29 @@ fn a_removed_replica_serves_nobody() {
     assert_eq!(f.replica.serve(-1), Err(ServeError::Removed));
     assert_eq!(f.replica.next_fetch(), NextFetch::None);
 }
+
+#[test]
+fn who_had_all_at_an_append_does_not_lag_by_the_silence_before() {
+    let mut f = leader(rules(), &[1, 2]);
+    let _ = (f.append(5), f.flush());
+    let _ = f.fetch(2, 5, 1).unwrap();
+    // Nothing happens for long: a session's follower has nothing to ask.
+    let late = 1 + 10 * LAG_MS;
+    let _ = f.replica.tick(late);
+    assert_eq!(f.replica.propose(late, |_, _| true), None);
+    let _ = f.append(1);
+    assert_eq!(f.replica.propose(late + 1, |_, _| true), None);
+    let later = late + LAG_MS + 2;
+    assert_eq!(f.replica.propose(later, |_, _| true).unwrap().isr, [(1, -1)]);
+}
+
+#[test]
+fn the_watermark_does_not_wait_for_who_was_fenced() {
+    let mut f = leader(rules(), &[1, 2, 3]);
+    let _ = (f.append(5), f.flush());
+    let _ = (f.fetch(2, 5, 1).unwrap(), f.fetch(3, 5, 1).unwrap());
+    let _ = f.replica.assign(assignment(1, 5, 1, &[1, 2]), 2);
+    let _ = (f.append(1), f.flush());
+    let _ = f.fetch(2, 6, 3).unwrap();
+    assert_eq!(f.mark(), 6, "3 is gone");
+}

@@ -1,10 +1,12 @@
 //! Fetch, versions 4 to 18. Hot path: what is there is answered at once on the connection's task; only a fetch that must wait,
 //! for records or for the disk, is boxed.
 //!
-//! Every response has session id 0: fetch sessions (KIP-227) are not kept, which the protocol allows.
+//! Followers have fetch sessions (KIP-227, [`session`]): what nothing happens to is neither asked for nor answered. Clients
+//! are told session id 0, which the protocol allows.
 
 mod elsewhere;
 mod follower;
+mod session;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +28,8 @@ use crate::partition::{
     FetchWait, HostedTopic, Partition, PartitionRead, PartitionsView, ReadRequest, Reader,
 };
 
+pub(crate) use session::Sessions;
+
 /// First version that names topics by id (KIP-516).
 const TOPIC_ID_VERSION: i16 = 13;
 /// First version whose clients know zstd (KIP-110).
@@ -46,12 +50,18 @@ pub(crate) fn handle(
     ctx: RequestContext,
     request: FetchRequest,
 ) -> Result<Reply, CloseReason> {
+    let reader = follower::reader(broker, &ctx, &request);
+    if let Reader::Follower { .. } = reader
+        && request.session_epoch >= session::FIRST_EPOCH
+        && ctx.api_version >= TOPIC_ID_VERSION
+    {
+        return session::handle(broker, ctx, request, reader);
+    }
     if request.session_id != 0 {
         let error_code = ErrorCode::FETCH_SESSION_ID_NOT_FOUND.0;
         let response = FetchResponse { error_code, ..Default::default() };
         return Ok(Reply::Now(encode_response(&ctx, &response)?));
     }
-    let reader = follower::reader(broker, &ctx, &request);
     let mut fetch = Fetch { broker: Arc::clone(broker), ctx, request, reader, noted: Vec::new() };
     fetch.note_follower();
     let fetch = fetch;

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::context::Broker;
 
 /// How much later than its session's end a silent broker is fenced at most.
-const FENCE_INTERVAL: Duration = Duration::from_millis(250);
+const FENCE_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Runs until `stop`; does nothing while another node leads.
 pub(crate) async fn run(broker: Arc<Broker>, stop: CancellationToken) {

@@ -70,7 +70,7 @@ async fn ask(
     let envelope =
         EnvelopeRequest { request_data, request_principal: None, client_host_address: address };
     let left = deadline.saturating_duration_since(Instant::now());
-    let answer = broker.peers.call(node, Channel::Control, VERSION, &envelope, left).await;
+    let answer = broker.peers.call(node, Channel::Forwarded, VERSION, &envelope, left).await;
     match answer {
         Ok(EnvelopeResponse { error_code: 0, response_data: Some(data) }) => match framed(data) {
             Some(segment) => Asked::Answered(vec![segment]),

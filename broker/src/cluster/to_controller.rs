@@ -33,14 +33,18 @@ pub(crate) trait ControllerRequest: Request {
     /// The version that our brokers speak among themselves.
     const VERSION: i16;
 
+    /// The connection that it takes.
+    const CHANNEL: Channel;
+
     /// The error that says whether the controller was active.
     fn error_code(response: &Self::Response) -> i16;
 }
 
 macro_rules! controller_request {
-    ($request:ident -> $response:ident, version $version:expr, $error:expr) => {
+    ($request:ident -> $response:ident, version $version:expr, $channel:ident, $error:expr) => {
         impl ControllerRequest for $request {
             const VERSION: i16 = $version;
+            const CHANNEL: Channel = Channel::$channel;
 
             fn error_code(response: &$response) -> i16 {
                 let error: fn(&$response) -> i16 = $error;
@@ -50,11 +54,11 @@ macro_rules! controller_request {
     };
 }
 
-controller_request!(BrokerRegistrationRequest -> BrokerRegistrationResponse, version 4, |r| r.error_code);
-controller_request!(BrokerHeartbeatRequest -> BrokerHeartbeatResponse, version 1, |r| r.error_code);
-controller_request!(AlterPartitionRequest -> AlterPartitionResponse, version alter_partition::VERSION, |r| r.error_code);
-controller_request!(AllocateProducerIdsRequest -> AllocateProducerIdsResponse, version 0, |r| r.error_code);
-controller_request!(CreateTopicsRequest -> CreateTopicsResponse, version 7, |r| {
+controller_request!(BrokerRegistrationRequest -> BrokerRegistrationResponse, version 4, Control, |r| r.error_code);
+controller_request!(BrokerHeartbeatRequest -> BrokerHeartbeatResponse, version 1, Heartbeat, |r| r.error_code);
+controller_request!(AlterPartitionRequest -> AlterPartitionResponse, version alter_partition::VERSION, Control, |r| r.error_code);
+controller_request!(AllocateProducerIdsRequest -> AllocateProducerIdsResponse, version 0, Control, |r| r.error_code);
+controller_request!(CreateTopicsRequest -> CreateTopicsResponse, version 7, Forwarded, |r| {
     r.topics.first().map_or(0, |topic| topic.error_code)
 });
 
@@ -98,7 +102,7 @@ async fn attempt<R: ControllerRequest>(
             answer.map_err(|_| "no answer in time".to_owned())?.map_err(|e| e.to_string())
         }
         Some(node) => {
-            let answer = broker.peers.call(node, Channel::Control, R::VERSION, request, left).await;
+            let answer = broker.peers.call(node, R::CHANNEL, R::VERSION, request, left).await;
             answer.map_err(|e| e.to_string())
         }
     }

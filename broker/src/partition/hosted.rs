@@ -12,7 +12,7 @@ use storage::{DiskError, DiskFailure, FlushTarget, Flusher};
 
 use super::settings::TopicSettings;
 use super::validate;
-use super::waiters::{CommitWait, FetchWait, News, Waiters, Wakeups};
+use super::waiters::{CommitWait, FetchWait, News, Waiters, Wakeups, Watched};
 
 /// A partition replica on this broker.
 ///
@@ -205,6 +205,11 @@ impl Partition {
     /// `wait` is told about the next news of this kind.
     pub(crate) fn watch(&self, wait: &Arc<FetchWait>, news: News) {
         self.inner.lock().waiters.add_fetch(wait, news);
+    }
+
+    /// A follower's session is told about all news, until it is dropped.
+    pub(crate) fn join(&self, watched: &Arc<Watched>) {
+        self.inner.lock().waiters.add_session(watched);
     }
 
     /// Takes a new leader and replicas from the metadata image.

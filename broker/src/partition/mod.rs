@@ -27,4 +27,4 @@ pub(crate) use following::TruncateError;
 pub(crate) use hosted::{Accepted, Partition, Refusal};
 pub(crate) use read::{OffsetQuery, PartitionRead, ReadRequest, Reader};
 pub(crate) use registry::{HostedTopic, Partitions, PartitionsView};
-pub(crate) use waiters::{CommitWait, FetchWait};
+pub(crate) use waiters::{CommitWait, FetchWait, SessionNews, Watched};

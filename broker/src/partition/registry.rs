@@ -17,7 +17,7 @@ use crate::metrics::Metrics;
 
 /// Threads that open logs at the start, a processor: they mostly wait for the disk.
 const OPENERS_PER_CPU: usize = 2;
-/// Topics opened by this few partitions are opened without threads.
+/// This few partitions are opened without threads.
 const OPEN_INLINE: usize = 4;
 
 /// One partition of a topic, as far as this broker is concerned.
@@ -60,6 +60,9 @@ impl HostedTopic {
         })
     }
 }
+
+/// A partition as the image says that it should be: topic, what is hosted of it so far, settings, index.
+type Wanted<'a> = (&'a Arc<TopicImage>, Option<&'a Arc<HostedTopic>>, &'a Arc<TopicSettings>, i32);
 
 /// All topics at one moment. A request takes it once: further lookups cost no lock.
 #[derive(Debug, Default)]
@@ -203,56 +206,65 @@ impl Partitions {
         image: &MetadataImage,
         work: &[(&Arc<TopicImage>, Option<&Arc<HostedTopic>>)],
     ) -> Vec<HostedTopic> {
-        let partitions: usize = work.iter().map(|(topic, _)| topic.partitions.len()).sum();
-        let host = |(topic, known): &(&Arc<TopicImage>, Option<&Arc<HostedTopic>>)| {
-            self.host(image, topic, known.map(|known| &**known))
-        };
-        if partitions <= OPEN_INLINE {
-            return work.iter().map(host).collect();
+        let settings: Vec<_> = work
+            .iter()
+            .map(|(topic, _)| Arc::new(TopicSettings::of(&self.configs, image, topic)))
+            .collect();
+        let partitions = work.iter().zip(&settings).flat_map(|((topic, known), settings)| {
+            topic.iter().map(move |(index, _)| (*topic, *known, settings, index))
+        });
+        let partitions: Vec<_> = partitions.collect();
+        let mut slots = self.host_partitions(&partitions).into_iter();
+        let hosted = work.iter().map(|(topic, _)| HostedTopic {
+            name: topic.name.clone(),
+            id: topic.id,
+            slots: slots.by_ref().take(topic.partitions.len()).collect(),
+        });
+        hosted.collect()
+    }
+
+    /// Hosts partitions, on several threads if there are many; one topic may have thousands.
+    fn host_partitions(&self, partitions: &[Wanted<'_>]) -> Vec<Slot> {
+        let host_some = |some: &[Wanted<'_>]| some.iter().map(|p| self.host(p)).collect::<Vec<_>>();
+        if partitions.len() <= OPEN_INLINE {
+            return host_some(partitions);
         }
         let cpus = std::thread::available_parallelism().map_or(1, usize::from);
-        let share = work.len().div_ceil(cpus * OPENERS_PER_CPU).max(1);
+        let share = partitions.len().div_ceil(cpus * OPENERS_PER_CPU).max(1);
         std::thread::scope(|scope| {
-            let chunks: Vec<_> = work
+            let chunks: Vec<_> = partitions
                 .chunks(share)
-                .map(|chunk| (scope.spawn(|| chunk.iter().map(host).collect::<Vec<_>>()), chunk))
+                .map(|chunk| (scope.spawn(|| host_some(chunk)), chunk))
                 .collect();
-            let mut hosted = Vec::with_capacity(work.len());
+            let mut slots = Vec::with_capacity(partitions.len());
             for (thread, chunk) in chunks {
                 // A panic in a thread is a bug; doing its share here shows it again where it can be seen.
-                hosted.extend(thread.join().unwrap_or_else(|_| chunk.iter().map(host).collect()));
+                slots.extend(thread.join().unwrap_or_else(|_| host_some(chunk)));
             }
-            hosted
+            slots
         })
     }
 
-    fn host(
-        &self,
-        image: &MetadataImage,
-        topic: &TopicImage,
-        known: Option<&HostedTopic>,
-    ) -> HostedTopic {
-        let settings = Arc::new(TopicSettings::of(&self.configs, image, topic));
-        let slots = topic.iter().map(|(index, partition)| {
-            let slot = known.and_then(|known| known.slots.get(index as usize));
-            if !partition.replicas.contains(&self.node_id) {
-                if let Some(slot) = slot {
-                    self.remove((&topic.name, &topic.id), index, slot);
-                }
-                return Slot::Elsewhere;
+    fn host(&self, (topic, known, settings, index): &Wanted<'_>) -> Slot {
+        let index = *index;
+        let slot = known.and_then(|known| known.slots.get(index as usize));
+        let Some(partition) = topic.partition(index) else { return Slot::Elsewhere };
+        if !partition.replicas.contains(&self.node_id) {
+            if let Some(slot) = slot {
+                self.remove((&topic.name, &topic.id), index, slot);
             }
-            let assignment = assignment(partition);
-            match slot {
-                Some(Slot::Online(online)) => {
-                    online.configure(Arc::clone(&settings));
-                    online.assign(assignment, self.clock.monotonic_ms() as i64);
-                    Slot::Online(Arc::clone(online))
-                }
-                Some(Slot::Offline) => Slot::Offline,
-                _ => self.open(topic, index, assignment, &settings),
+            return Slot::Elsewhere;
+        }
+        let assignment = assignment(partition);
+        match slot {
+            Some(Slot::Online(online)) => {
+                online.configure(Arc::clone(settings));
+                online.assign(assignment, self.clock.monotonic_ms() as i64);
+                Slot::Online(Arc::clone(online))
             }
-        });
-        HostedTopic { name: topic.name.clone(), id: topic.id, slots: slots.collect() }
+            Some(Slot::Offline) => Slot::Offline,
+            _ => self.open(topic, index, assignment, settings),
+        }
     }
 
     fn open(

@@ -94,6 +94,53 @@ impl FetchWait {
     }
 }
 
+/// What a follower's fetch session hears from its partitions: which of them may have something for it.
+///
+/// A partition that nothing happens to is not looked at, however many of them a session has.
+#[derive(Debug, Default)]
+pub(crate) struct SessionNews {
+    slots: Mutex<Vec<u32>>,
+    wait: Arc<FetchWait>,
+}
+
+impl SessionNews {
+    /// Waits until one has grown, or has changed its role, since the last call. A moved high watermark wakes nobody: it
+    /// goes along with what comes next.
+    pub(crate) async fn woken(&self) {
+        self.wait.woken().await;
+    }
+
+    /// Those with news since the last call, each once. Whoever takes them calls [`Watched::looked_at`] before it looks.
+    pub(crate) fn take(&self) -> Vec<u32> {
+        std::mem::take(&mut *self.slots.lock())
+    }
+}
+
+/// A partition's place in a session. The partition forgets it when the session does.
+#[derive(Debug)]
+pub(crate) struct Watched {
+    news: Arc<SessionNews>,
+    slot: u32,
+    queued: AtomicBool,
+}
+
+impl Watched {
+    pub(crate) fn new(news: &Arc<SessionNews>, slot: u32) -> Arc<Self> {
+        Arc::new(Self { news: Arc::clone(news), slot, queued: AtomicBool::new(false) })
+    }
+
+    /// What comes from now on is news again.
+    pub(crate) fn looked_at(&self) {
+        self.queued.store(false, Ordering::Release);
+    }
+
+    fn queue(&self) {
+        if !self.queued.swap(true, Ordering::AcqRel) {
+            self.news.slots.lock().push(self.slot);
+        }
+    }
+}
+
 /// A partition's lists. Under the partition's lock.
 #[derive(Debug, Default)]
 pub(super) struct Waiters {
@@ -106,6 +153,8 @@ pub(super) struct Waiters {
     followers: Vec<Weak<FetchWait>>,
     /// This node's own fetchers: for the disk.
     flushes: Vec<Weak<FetchWait>>,
+    /// Followers' fetch sessions; they stay until they are dropped. At most a few a follower.
+    sessions: Vec<Weak<Watched>>,
 }
 
 /// A produce, and which part of it waits here.
@@ -152,6 +201,25 @@ impl Waiters {
         }
     }
 
+    /// A session hears of all news from now on.
+    pub(super) fn add_session(&mut self, watched: &Arc<Watched>) {
+        self.sessions.retain(|other| other.strong_count() > 0);
+        self.sessions.push(Arc::downgrade(watched));
+    }
+
+    /// Queues this partition in all sessions; gives whom to wake.
+    fn tell_sessions(&self, wakeups: Option<&mut Wakeups>) {
+        let told = self.sessions.iter().filter_map(Weak::upgrade);
+        let waits = told.map(|watched| {
+            watched.queue();
+            Arc::downgrade(&watched.news.wait)
+        });
+        match wakeups {
+            Some(wakeups) => wakeups.fetches.extend(waits),
+            None => waits.for_each(drop),
+        }
+    }
+
     fn list(&mut self, news: News) -> &mut Vec<Weak<FetchWait>> {
         match news {
             News::Committed => &mut self.fetches,
@@ -168,6 +236,9 @@ impl Waiters {
         } else {
             wakeups.fetches.append(list);
         }
+        if news == News::Grown {
+            self.tell_sessions(Some(wakeups));
+        }
     }
 
     /// The high watermark has reached `offset`.
@@ -177,6 +248,7 @@ impl Waiters {
         while self.commits.front().is_some_and(|(wanted, _)| *wanted <= offset) {
             wakeups.commits.extend(self.commits.pop_front().map(|(_, part)| part));
         }
+        self.tell_sessions(None);
         wakeups
     }
 
@@ -262,6 +334,33 @@ mod tests {
         wakeups.wake();
         assert_eq!(follower.woken().now_or_never(), Some(()));
         assert_eq!(consumer.woken().now_or_never(), None);
+    }
+
+    #[test]
+    fn a_session_hears_of_each_partition_once_and_is_woken_by_growth_alone() {
+        let news = Arc::new(SessionNews::default());
+        let (mut a, mut b) = (Waiters::default(), Waiters::default());
+        let (first, second) = (Watched::new(&news, 0), Watched::new(&news, 1));
+        a.add_session(&first);
+        b.add_session(&second);
+        b.committed(3).wake();
+        assert_eq!(news.woken().now_or_never(), None);
+        for _ in 0..2 {
+            let mut wakeups = Wakeups::default();
+            a.told(News::Grown, &mut wakeups);
+            wakeups.wake();
+        }
+        assert_eq!(news.woken().now_or_never(), Some(()));
+        assert_eq!(news.take(), [1, 0]);
+        // Taken, but not looked at yet: what comes is seen when it is.
+        a.committed(4).wake();
+        assert!(news.take().is_empty());
+        first.looked_at();
+        a.committed(5).wake();
+        assert_eq!(news.take(), [0]);
+        drop(first);
+        a.committed(6).wake();
+        assert!(news.take().is_empty());
     }
 
     #[test]

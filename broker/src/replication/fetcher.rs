@@ -1,17 +1,18 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use protocol::messages::fetch_request::{FetchPartition, FetchTopic, ReplicaState};
+use protocol::messages::fetch_request::ReplicaState;
 use protocol::messages::fetch_response::PartitionData;
 use protocol::messages::{FetchRequest, FetchResponse};
 use protocol::{ErrorCode, Uuid};
-use replica::{FetchPosition, NextFetch};
+use replica::NextFetch;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::answer::{Answer, take_all};
 use super::manager::Replication;
+use super::session::{Named, Session};
 use crate::partition::{FetchWait, Partition};
 use crate::peers::{Channel, PeerError};
 
@@ -26,12 +27,14 @@ const FLUSH_PAUSE: Duration = Duration::from_millis(10);
 const REGISTRATION_CHECK: Duration = Duration::from_millis(20);
 /// Longest pause of a partition that keeps failing.
 const MAX_BACKOFF: Duration = Duration::from_secs(30);
-
 /// Longest pause after a request without an answer.
 const MAX_PAUSE: Duration = Duration::from_millis(200);
+/// Records of one answer that are appended on the worker thread itself: what a produce may bring as well. A switch to
+/// another thread and back costs more than most answers.
+const MAX_INLINE_BYTES: usize = 1024 * 1024;
 
 /// A partition's name, for what a fetcher remembers of it.
-type Key = (Uuid, i32);
+pub(super) type Key = (Uuid, i32);
 
 /// Fetches from one leader broker, over one connection, for some of the partitions that it leads.
 #[derive(Debug)]
@@ -40,6 +43,12 @@ pub(super) struct Fetcher {
     leader: i32,
     number: u16,
     partitions: watch::Receiver<Arc<[Arc<Partition>]>>,
+    /// Raised with every metadata image: positions may have other epochs.
+    images: watch::Receiver<u64>,
+    /// What the leader knows of this fetcher's partitions.
+    session: Session,
+    /// Partitions that may have something to ask since the last request; `None`: any of them.
+    due: Option<Vec<Arc<Partition>>>,
     /// Partitions that have failed: how often in a row, and when they are tried again.
     failing: HashMap<Key, (u32, Instant)>,
     /// Where the next request begins: a response is bounded, and who comes first must not starve the others.
@@ -49,12 +58,17 @@ pub(super) struct Fetcher {
     lane: u16,
 }
 
-/// One request, and what it was made of.
+/// What the next request names.
+#[derive(Default)]
 struct Round {
-    request: FetchRequest,
-    asked: HashMap<Key, (Arc<Partition>, FetchPosition)>,
-    /// Partitions that fetch again when their flush is done.
-    flushing: bool,
+    named: Vec<Named>,
+    /// Partitions that are not fetched any more.
+    forgotten: Vec<Key>,
+    /// Partitions that fetch again when their flush is done, or when their pause is over.
+    flushing: Vec<Arc<Partition>>,
+    pausing: Vec<Arc<Partition>>,
+    /// When the first of those pauses is over.
+    retry_at: Option<Instant>,
 }
 
 impl Fetcher {
@@ -64,10 +78,13 @@ impl Fetcher {
         partitions: watch::Receiver<Arc<[Arc<Partition>]>>,
     ) -> Self {
         Self {
+            images: replication.partitions.changes(),
             replication,
             leader,
             number,
             partitions,
+            session: Session::default(),
+            due: None,
             failing: HashMap::new(),
             turn: 0,
             wait: FetchWait::new(),
@@ -82,21 +99,35 @@ impl Fetcher {
             tokio::time::sleep(REGISTRATION_CHECK).await;
         }
         loop {
+            if self.images.has_changed().unwrap_or(true) {
+                self.images.mark_unchanged();
+                self.due = None;
+            }
+            if self.partitions.has_changed().unwrap_or(true) {
+                self.due = None;
+            }
             let partitions = Arc::clone(&self.partitions.borrow_and_update());
-            self.failing.retain(|key, _| partitions.iter().any(|p| key_of(p) == *key));
             let mut changes = self.partitions.clone();
-            let Some(round) = self.next_round(&partitions).await else {
+            let round = self.next_round(&partitions).await;
+            let retry_at = round.retry_at;
+            self.session.name(&round.named, &round.forgotten);
+            if self.session.is_empty() {
                 // Nothing can be fetched now: everything fails, or follows another leader by now.
-                let pause = tokio::time::sleep(self.replication.settings.backoff);
+                let backoff = Instant::now() + self.replication.settings.backoff;
+                let pause =
+                    tokio::time::sleep_until(retry_at.map_or(backoff, |at| at.min(backoff)));
+                self.session.abandon();
+                self.due = None;
                 tokio::select! {
                     changed = self.partitions.changed() => if changed.is_err() { return },
                     () = pause => {}
                 }
                 continue;
-            };
+            }
+            let request = self.request(&round);
             tokio::select! {
-                answer = self.fetch(&round.request) => match answer {
-                    Ok(response) => self.answered(round, response).await,
+                answer = self.fetch(&request) => match answer {
+                    Ok(response) => self.answered(response).await,
                     Err(error) => self.unanswered(&error).await,
                 },
                 // A partition that has just come must not wait for the end of a long poll, nor for its connection.
@@ -104,19 +135,27 @@ impl Fetcher {
                     if changed.is_err() {
                         return;
                     }
+                    self.abandon();
                     self.lane ^= 1;
                 }
             }
         }
     }
 
-    /// The next request, once everything that it would claim is on disk.
-    async fn next_round(&mut self, partitions: &[Arc<Partition>]) -> Option<Round> {
+    /// What the leader made of the last request is not known: it is told everything anew.
+    fn abandon(&mut self) {
+        self.session.abandon();
+        self.due = None;
+    }
+
+    /// What the next request names, once everything that it would claim is on disk.
+    async fn next_round(&mut self, partitions: &Arc<[Arc<Partition>]>) -> Round {
         let deadline = Instant::now() + FLUSH_WAIT;
         let mut tries = 0;
         loop {
             let round = self.round(partitions);
-            if round.flushing && tokio::time::timeout_at(deadline, self.wait.woken()).await.is_ok()
+            if !round.flushing.is_empty()
+                && tokio::time::timeout_at(deadline, self.wait.woken()).await.is_ok()
             {
                 tries += 1;
                 if tries > FLUSH_TRIES {
@@ -126,44 +165,64 @@ impl Fetcher {
                 continue;
             }
             self.turn = self.turn.wrapping_add(1);
-            return (!round.asked.is_empty()).then_some(round);
+            // Those are asked about again next time, whatever the answer brings.
+            self.due = Some(round.flushing.iter().chain(&round.pausing).cloned().collect());
+            return round;
         }
     }
 
-    fn round(&self, partitions: &[Arc<Partition>]) -> Round {
+    fn round(&mut self, partitions: &Arc<[Arc<Partition>]>) -> Round {
+        let mut round = Round::default();
+        if self.due.is_none() {
+            let keys: HashSet<Key> = partitions.iter().map(|p| key_of(p)).collect();
+            self.failing.retain(|key, _| keys.contains(key));
+            round.forgotten =
+                self.session.keys().filter(|key| !keys.contains(*key)).copied().collect();
+        }
+        let candidates = self.due.as_deref().unwrap_or(partitions);
         let now = Instant::now();
-        let settings = &self.replication.settings;
-        let mut round = Round {
-            request: FetchRequest {
-                replica_state: ReplicaState {
-                    replica_id: self.replication.node_id,
-                    replica_epoch: self.replication.epoch.load(),
-                },
-                max_wait_ms: i32::try_from(settings.max_wait.as_millis()).unwrap_or(i32::MAX),
-                min_bytes: settings.min_bytes,
-                max_bytes: settings.response_max_bytes,
-                ..FetchRequest::default()
-            },
-            asked: HashMap::with_capacity(partitions.len()),
-            flushing: false,
-        };
-        let (before, from) = partitions.split_at(self.turn % partitions.len().max(1));
+        let (before, from) = candidates.split_at(self.turn % candidates.len().max(1));
         for partition in from.iter().chain(before) {
             let key = key_of(partition);
-            let backs_off = self.failing.get(&key).is_some_and(|(_, until)| *until > now);
-            if backs_off {
+            if let Some((_, until)) = self.failing.get(&key).filter(|(_, until)| *until > now) {
+                round.retry_at = Some(round.retry_at.map_or(*until, |at: Instant| at.min(*until)));
+                round.pausing.push(Arc::clone(partition));
                 continue;
             }
             match partition.next_fetch(&self.wait) {
                 NextFetch::From(position) if position.leader == self.leader => {
-                    round.ask(key, position, settings.partition_max_bytes);
-                    round.asked.insert(key, (Arc::clone(partition), position));
+                    if !self.session.knows(&key, partition, &position) {
+                        let partition = Arc::clone(partition);
+                        round.named.push(Named { key, partition, position });
+                    }
                 }
-                NextFetch::AfterFlush => round.flushing = true,
-                NextFetch::From(_) | NextFetch::None => {}
+                NextFetch::AfterFlush => round.flushing.push(Arc::clone(partition)),
+                NextFetch::From(_) | NextFetch::None => {
+                    if self.session.has(&key) {
+                        round.forgotten.push(key);
+                    }
+                }
             }
         }
         round
+    }
+
+    fn request(&self, round: &Round) -> FetchRequest {
+        let settings = &self.replication.settings;
+        // Who pauses must not wait for the end of a long poll of the others.
+        let until_retry = round.retry_at.map(|at| at.saturating_duration_since(Instant::now()));
+        let max_wait = until_retry.map_or(settings.max_wait, |until| until.min(settings.max_wait));
+        let request = FetchRequest {
+            replica_state: ReplicaState {
+                replica_id: self.replication.node_id,
+                replica_epoch: self.replication.epoch.load(),
+            },
+            max_wait_ms: i32::try_from(max_wait.as_millis()).unwrap_or(i32::MAX),
+            min_bytes: settings.min_bytes,
+            max_bytes: settings.response_max_bytes,
+            ..FetchRequest::default()
+        };
+        self.session.fill(request, &round.named, &round.forgotten, settings.partition_max_bytes)
     }
 
     async fn fetch(&self, request: &FetchRequest) -> Result<FetchResponse, PeerError> {
@@ -173,27 +232,32 @@ impl Fetcher {
         self.replication.peers.call(self.leader, channel, FETCH_VERSION, request, timeout).await
     }
 
-    async fn answered(&mut self, mut round: Round, response: FetchResponse) {
+    async fn answered(&mut self, response: FetchResponse) {
         if response.error_code != ErrorCode::NONE.0 {
-            tracing::warn!(leader = self.leader, code = %ErrorCode(response.error_code), "a leader refuses to be fetched from");
-            tokio::time::sleep(self.replication.settings.backoff).await;
+            self.refused(ErrorCode(response.error_code)).await;
             return;
         }
-        let mut answers = Vec::with_capacity(round.asked.len());
+        if !self.session.answered(response.session_id) {
+            self.due = None;
+        }
+        let mut answers = Vec::new();
+        let mut bytes = 0;
+        let mut cuts = false;
         for topic in response.responses {
             for data in topic.partitions {
                 let key = (topic.topic_id, data.partition_index);
+                bytes += data.records.len();
+                cuts |= cuts_log(&data);
                 // What was not asked for is not looked at.
-                if let Some((partition, position)) = round.asked.remove(&key) {
+                if let Some((partition, position)) = self.session.take(&key, brings_work(&data)) {
                     answers.push(Answer { partition, position, data });
                 }
             }
         }
         let log_dir = Arc::clone(self.replication.partitions.log_dir());
         let now_ms = self.replication.clock.now_ms();
-        let has_work = answers.iter().any(|answer| brings_work(&answer.data));
-        // Appends are system calls, and a truncation syncs: not on a worker thread, but a heartbeat's answer is no work.
-        let outcomes = if has_work {
+        // A truncation syncs, and many appends take long: neither on a worker thread.
+        let outcomes = if cuts || bytes > MAX_INLINE_BYTES {
             let work = move || take_all(answers, &log_dir, now_ms);
             tokio::task::spawn_blocking(work).await.unwrap_or_default()
         } else {
@@ -207,10 +271,28 @@ impl Fetcher {
                 }
                 Err(error) => self.failed(key, &partition, &error),
             }
+            if let Some(due) = &mut self.due {
+                due.push(partition);
+            }
         }
     }
 
+    /// The leader takes no such request at all.
+    async fn refused(&mut self, code: ErrorCode) {
+        self.abandon();
+        let lost = [ErrorCode::FETCH_SESSION_ID_NOT_FOUND, ErrorCode::INVALID_FETCH_SESSION_EPOCH];
+        if lost.contains(&code) {
+            // It has been started anew, or has heard of another registration of this broker.
+            tracing::debug!(leader = self.leader, %code, "a leader has forgotten what is fetched from it");
+            return;
+        }
+        tracing::warn!(leader = self.leader, %code, "a leader refuses to be fetched from");
+        tokio::time::sleep(self.replication.settings.backoff).await;
+    }
+
     fn failed(&mut self, key: Key, partition: &Partition, error: &super::answer::AnswerError) {
+        // It is named again when its pause is over, whatever the leader remembers.
+        self.session.drop(&key);
         let (times, until) = self.failing.entry(key).or_insert((0, Instant::now()));
         let backoff = self.replication.settings.backoff;
         let backoff = backoff.saturating_mul(1 << (*times).min(10)).min(MAX_BACKOFF.max(backoff));
@@ -222,42 +304,24 @@ impl Fetcher {
         *until = Instant::now() + backoff.min(error.max_backoff());
     }
 
-    async fn unanswered(&self, error: &PeerError) {
+    async fn unanswered(&mut self, error: &PeerError) {
         tracing::debug!(leader = self.leader, "no answer to a fetch: {error}");
+        self.abandon();
         // The connection has a backoff of its own; a leader that is back must not be waited for.
         tokio::time::sleep(self.replication.settings.backoff.min(MAX_PAUSE)).await;
     }
 }
 
-impl Round {
-    fn ask(&mut self, (topic_id, partition): Key, position: FetchPosition, max_bytes: i32) {
-        let wanted = FetchPartition {
-            partition,
-            current_leader_epoch: position.leader_epoch,
-            fetch_offset: position.offset,
-            last_fetched_epoch: position.last_fetched_epoch,
-            log_start_offset: position.log_start_offset,
-            partition_max_bytes: max_bytes,
-            ..FetchPartition::default()
-        };
-        match self.request.topics.last_mut().filter(|topic| topic.topic_id == topic_id) {
-            Some(topic) => topic.partitions.push(wanted),
-            None => self.request.topics.push(FetchTopic {
-                topic_id,
-                partitions: vec![wanted],
-                ..FetchTopic::default()
-            }),
-        }
-    }
+/// Whether an answer may make the log be cut.
+fn cuts_log(data: &PartitionData) -> bool {
+    data.error_code != ErrorCode::NONE.0 || data.diverging_epoch.end_offset >= 0
 }
 
-/// Whether an answer has something to write or to cut.
+/// Whether an answer has something to write or to cut: what is asked next is another thing then, or the same once more.
 fn brings_work(data: &PartitionData) -> bool {
-    data.error_code != ErrorCode::NONE.0
-        || data.diverging_epoch.end_offset >= 0
-        || !data.records.is_empty()
+    cuts_log(data) || !data.records.is_empty()
 }
 
-fn key_of(partition: &Partition) -> Key {
+pub(super) fn key_of(partition: &Partition) -> Key {
     (partition.topic_id, partition.index)
 }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`manager`] | follows the partitions' assignment: starts and feeds fetchers, one a leader broker and number |
 //! | [`fetcher`] | one long poll after another to one leader; flushes, truncates, backs off |
+//! | [`session`] | what the leader knows already, so that a request names only what has changed (KIP-227) |
 //! | [`answer`] | what one partition does with its part of a leader's answer |
 //! | [`isr`] | proposes changes of in-sync replicas to the controller ([`IsrChanges`]) |
 //! | [`alter_partition`] | those proposals as Kafka's message, for whoever sends it |
@@ -21,6 +22,7 @@ mod fetcher;
 mod isr;
 mod manager;
 mod selector;
+mod session;
 
 use std::time::Duration;
 

@@ -36,6 +36,9 @@ impl Fetch {
         let view = self.broker.partitions.view();
         let mut noted = Vec::new();
         let mut may_join = false;
+        // A watermark goes along with the next records: answering for it alone would double the rounds (KAFKA-9731). Only
+        // consumers that read from followers wait for it.
+        let tells_at_once = self.broker.reads_near;
         for topic in &self.request.topics {
             let hosted = self.find(&view, topic);
             for wanted in &topic.partitions {
@@ -44,7 +47,7 @@ impl Fetch {
                     let request = part(wanted, self.reader, 0, 0);
                     let taken = partition.note_follower(&request).map_err(|error| error.code())?;
                     may_join |= taken.may_join;
-                    Ok(taken.has_news)
+                    Ok(taken.has_news && tells_at_once)
                 }));
             }
         }
