@@ -85,13 +85,16 @@ impl Bug {
         use replica::Planted as R;
         match self {
             Bug::Replica(R::FetchBeforeFlush) => Scenario::PowerLoss,
-            Bug::Replica(R::BrokerEpochIgnored) => Scenario::Everything,
+            Bug::Replica(R::BrokerEpochIgnored) => Scenario::Disks,
             Bug::Replica(R::ProgressWiped | R::ReadSkipsSegment) => Scenario::Kills,
             Bug::Replica(_) => Scenario::Partitions,
-            Bug::Controller(C::EmptyDiskInSync | C::OldDiskInSync) => Scenario::Disks,
+            Bug::Controller(C::EmptyDiskInSync | C::OldDiskInSync | C::BrokerEpochIgnored) => {
+                Scenario::Disks
+            }
             Bug::Controller(C::NoNewEpoch) => Scenario::PowerLoss,
             Bug::Controller(C::ReassignedBeforeInSync) => Scenario::Reassignments,
-            Bug::Controller(C::NeverFences) => Scenario::Pauses,
+            Bug::Controller(C::NeverFences | C::PartitionEpochIgnored) => Scenario::Partitions,
+            Bug::Broker(Mistake::NeverUnfences) => Scenario::Pauses,
             Bug::Controller(_) => Scenario::Everything,
             Bug::Quorum(_) => Scenario::Elections,
             Bug::Broker(Mistake::EpochNotedUnflushed) => Scenario::PowerLoss,

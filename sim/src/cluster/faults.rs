@@ -3,10 +3,14 @@
 use quorum::controller::Reassignment;
 use quorum::node::Input;
 
+use super::machine::Machine;
 use super::message::Call;
 use super::scenario::Weights;
 use super::world::{Event, World};
 use super::{DATA_TOPIC, OFFSETS_TOPIC};
+
+/// How long one machine stays down after everything else is healed: an election of the quorum, and a session's end.
+const STRAGGLER_MS: u64 = 7_000;
 
 impl World {
     /// One fault, and the time of the next.
@@ -141,13 +145,15 @@ impl World {
         Ok(())
     }
 
-    /// Whether everything is on as many disks as it should be: only then may one be lost.
-    fn is_whole(&mut self) -> bool {
+    /// Whether all that a machine has is on other disks as well, and the disk that was replaced last is known to be: only then may
+    /// its own be lost.
+    fn is_spare(&mut self, victim: usize) -> bool {
         let Some(image) = self.checker.metadata.newest() else { return false };
-        let partitions = || image.topics().iter().flat_map(|topic| topic.partitions.iter());
-        let whole = partitions().count() > 0
-            && partitions().all(|of| of.isr.len() == of.replicas.len() && !of.is_reassigning());
-        let known = |machine: &super::machine::Machine| {
+        let mut partitions = image.topics().iter().flat_map(|topic| topic.partitions.iter());
+        let id = victim as i32;
+        let spare = image.topics().len() > 1
+            && partitions.all(|of| of.isr.iter().any(|member| *member != id));
+        let known = |machine: &Machine| {
             let broker = image.broker(machine.id as i32);
             let process = machine.process.as_ref();
             broker.is_some_and(|broker| {
@@ -156,19 +162,30 @@ impl World {
             })
         };
         let known = self.machines.iter().all(|of| !of.replaced || known(of));
-        let whole = whole && known && self.voters_are_whole();
-        if whole {
+        let spare = spare && known && (victim >= self.plan.voters || self.voters_are_whole());
+        if spare {
             self.machines.iter_mut().for_each(|of| of.replaced = false);
         }
-        whole
+        spare
+    }
+
+    /// Where a disk was replaced others fail, too, now and then: the empty one is asked first.
+    fn and_others(&mut self, victim: usize) {
+        if self.random.u8(..3) > 0 {
+            return;
+        }
+        for machine in 0..self.machines.len() {
+                let power = self.random.bool();
+                self.die(machine, power);
+        }
     }
 
     /// A machine comes back with an empty disk.
     fn lose_disk(&mut self) -> Result<(), String> {
-        if !self.is_whole() {
+        let victim = self.random.usize(..self.machines.len());
+        if !self.is_spare(victim) {
             return Ok(());
         }
-        let victim = self.random.usize(..self.machines.len());
         self.say(|| format!("{victim} loses its disk"));
         self.go_down(victim, false);
         let mut random = self.random.fork();
@@ -178,6 +195,7 @@ impl World {
         self.report.lost_disks += 1;
         let delay = self.random.u64(1..2_000);
         self.at(delay, Event::Start(victim));
+        self.and_others(victim);
         Ok(())
     }
 
@@ -188,8 +206,7 @@ impl World {
             return Ok(());
         }
         let victim = self.random.usize(self.plan.voters..self.plan.machines);
-        let epoch =
-            |of: &super::machine::Machine| of.process.as_ref().map_or(-1, |p| p.broker_epoch);
+        let epoch = |of: &Machine| of.process.as_ref().map_or(-1, |p| p.broker_epoch);
         let now = epoch(&self.machines[victim]);
         if self.machines[victim].backup.is_none() {
             if now >= 0 {
@@ -198,7 +215,7 @@ impl World {
             }
             return Ok(());
         }
-        if now < 0 || !self.is_whole() {
+        if now < 0 || !self.is_spare(victim) {
             return Ok(());
         }
         let Some((disk, _)) = self.machines[victim].backup.take_if(|(_, then)| *then < now) else {
@@ -214,6 +231,7 @@ impl World {
         self.report.old_disks += 1;
         let delay = self.random.u64(1..2_000);
         self.at(delay, Event::Start(victim));
+        self.and_others(victim);
         Ok(())
     }
 
@@ -227,9 +245,21 @@ impl World {
         Ok(())
     }
 
+    /// The last machine comes back. Its silence has not gone unnoticed.
+    pub(super) fn straggler_comes(&mut self, machine: usize) -> Result<(), String> {
+        let image = self.checker.metadata.newest();
+        let broker = image.and_then(|image| image.broker(machine as i32));
+        if broker.is_some_and(|broker| !broker.fenced) {
+            return Err(format!("{machine} is silent for {STRAGGLER_MS} ms, and not fenced"));
+        }
+        self.at(0, Event::Start(machine));
+        Ok(())
+    }
+
     pub(super) fn repaired(&mut self, machine: usize) {
+        let sync_ms = self.plan.sync_ms;
         let of = &mut self.machines[machine];
-        of.sync_ms = 2;
+        of.sync_ms = sync_ms;
         of.disk.set_capacity_bytes(usize::MAX);
     }
 
@@ -268,12 +298,19 @@ impl World {
         self.healed = true;
         self.admin.healed();
         self.network.heal();
+        let straggler = self.random.usize(..self.machines.len());
+        let straggler = self.plan.straggler.then_some(straggler);
         for machine in 0..self.machines.len() {
             self.machines[machine].paused_until = 0;
             self.machines[machine].disk.stop_after_calls(u64::MAX);
             self.machines[machine].disk.fail_syncs(0);
             self.repaired(machine);
-            self.at(1, Event::Start(machine));
+            if straggler == Some(machine) {
+                self.go_down(machine, false);
+                self.at(STRAGGLER_MS, Event::Straggler(machine));
+            } else {
+                self.at(1, Event::Start(machine));
+            }
         }
         Ok(())
     }

@@ -69,7 +69,7 @@ impl Scenario {
             Scenario::Partitions => Weights { split: 4, cut: 4, kill: 1, ..none },
             Scenario::Pauses => Weights { pause: 8, kill: 1, ..none },
             Scenario::Disks => {
-                Weights { lost: 4, old: 3, full: 3, sync: 2, slow: 2, power: 2, kill: 1, ..none }
+                Weights { lost: 4, old: 6, full: 2, sync: 2, slow: 2, power: 2, kill: 2, ..none }
             }
             Scenario::Clocks => Weights { clock: 8, kill: 2, pause: 1, ..none },
             Scenario::RollingRestarts => Weights { stop: 8, kill: 1, ..none },
@@ -140,6 +140,10 @@ pub(super) struct Plan {
     /// Most bytes of one partition in a fetch.
     pub(super) fetch_bytes: usize,
     pub(super) segment_bytes: u32,
+    /// How long a sync takes at most.
+    pub(super) sync_ms: u64,
+    /// One machine stays down for a while after everything else is healed.
+    pub(super) straggler: bool,
     pub(super) data_partitions: i32,
     pub(super) replication_factor: usize,
     pub(super) min_isr: usize,
@@ -174,6 +178,8 @@ impl Plan {
             compact_from_bytes: [1_500, 6_000, u64::MAX / 4][random.usize(..3)],
             fetch_bytes: [250, 600, 4_000][random.usize(..3)],
             segment_bytes: [500, 1_200, 100_000][random.usize(..3)],
+            sync_ms: [2, 10, 40][random.usize(..3)],
+            straggler: random.u8(..4) == 0,
             data_partitions: random.i32(1..=3),
             replication_factor,
             min_isr,

@@ -67,6 +67,7 @@ pub(super) enum Event {
     Fault,
     /// A disk has room again, and is as fast as it was.
     Repaired(usize),
+    Straggler(usize),
     Heal,
 }
 
@@ -101,6 +102,8 @@ impl World {
         let machines: Vec<Machine> =
             (0..plan.machines).map(|id| Machine::new(id, seed, &mut random)).collect();
         plan.set_voters(&machines);
+        let mut machines = machines;
+        machines.iter_mut().for_each(|machine| machine.sync_ms = plan.sync_ms);
         let weather = match scenario {
             Scenario::Partitions | Scenario::Everything | Scenario::Elections => {
                 Weather::of(&mut random)
@@ -234,6 +237,7 @@ impl World {
             Event::Note => self.note()?,
             Event::Fault => self.fault()?,
             Event::Repaired(machine) => self.repaired(machine),
+            Event::Straggler(machine) => self.straggler_comes(machine)?,
             Event::Heal => self.heal()?,
         }
         Ok(())
