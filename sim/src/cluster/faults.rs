@@ -147,7 +147,7 @@ impl World {
 
     /// Whether all that a machine has is on other disks as well, and the disk that was replaced last is known to be: only then may
     /// its own be lost.
-    fn is_spare(&mut self, victim: usize) -> bool {
+    pub(super) fn is_spare(&mut self, victim: usize) -> bool {
         let Some(image) = self.checker.metadata.newest() else { return false };
         let mut partitions = image.topics().iter().flat_map(|topic| topic.partitions.iter());
         let id = victim as i32;
@@ -175,8 +175,10 @@ impl World {
             return;
         }
         for machine in 0..self.machines.len() {
-                let power = self.random.bool();
+            let (dies, power) = (self.random.bool(), self.random.bool());
+            if machine != victim && dies && self.machines[machine].process.is_some() {
                 self.die(machine, power);
+            }
         }
     }
 
@@ -299,9 +301,13 @@ impl World {
         self.admin.healed();
         self.network.heal();
         let straggler = self.random.usize(..self.machines.len());
-        let straggler = self.plan.straggler.then_some(straggler);
+        let straggler = (self.plan.straggler && self.voters_are_whole()).then_some(straggler);
         for machine in 0..self.machines.len() {
             self.machines[machine].paused_until = 0;
+            if self.machines[machine].disk.stops() {
+                // Whatever it was in the middle of, it ends here.
+                self.die(machine, true);
+            }
             self.machines[machine].disk.stop_after_calls(u64::MAX);
             self.machines[machine].disk.fail_syncs(0);
             self.repaired(machine);

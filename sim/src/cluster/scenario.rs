@@ -98,12 +98,6 @@ impl Scenario {
             },
         }
     }
-
-    /// Whether what a process has written may be lost without having been synced.
-    fn loses_power(self) -> bool {
-        let weights = self.weights();
-        weights.power + weights.all_power + weights.cut_call + weights.lost + weights.old > 0
-    }
 }
 
 /// How often what happens.
@@ -183,7 +177,7 @@ impl Plan {
             data_partitions: random.i32(1..=3),
             replication_factor,
             min_isr,
-            flush_before_ack: scenario.loses_power() || random.bool(),
+            flush_before_ack: safe || random.u8(..3) > 0,
             in_flight: [1, 2, 5][random.usize(..3)],
             producers: random.usize(1..=3),
             consumers: random.usize(1..=2),
