@@ -20,10 +20,14 @@ impl World {
         }
         let delay = self.random.u64(20..self.plan.fault_every_ms);
         self.at(delay, Event::Fault);
-        let weights = self.plan.scenario.weights();
+        let mut weights = self.plan.scenario.weights();
         let victim = self.victim();
         let until = self.now() + self.random.u64(50..4_000);
-        let up = self.machines[victim].process.is_some();
+        let mut up = self.machines[victim].process.is_some();
+        if self.plan.one_at_a_time() {
+            weights = Weights { all_power: 0, cut_call: 0, ..weights };
+            up = up && self.is_spare(victim);
+        }
         let mut draw = self.random.u32(..weights.sum().max(1));
         for (kind, weight) in weights.all() {
             if draw >= weight {
@@ -66,7 +70,7 @@ impl World {
                     self.at(self.machines[victim].sync_ms * 8, Event::Repaired(victim));
                     Ok(())
                 }
-                "stop" => self.stop(victim),
+                "stop" if up => self.stop(victim),
                 "reassign" => self.reassign(),
                 "elect" => self.elect(),
                 "resign" => {

@@ -143,7 +143,10 @@ impl World {
         if let Some(process) = self.process(machine) {
             let mut all_closed = true;
             for hosted in process.partitions.values_mut() {
-                // What is not on disk may still be, and be told: the log itself knows.
+                // A flush under way ends first: it has taken the leader epochs that are to be written.
+                if let Some(plan) = hosted.flushing.take() {
+                    all_closed &= plan.run().is_ok();
+                }
                 all_closed &= hosted.replica.log_mut().close().is_ok();
             }
             let epoch = process.broker_epoch;

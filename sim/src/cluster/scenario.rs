@@ -170,9 +170,9 @@ impl Plan {
             machines,
             initial_voters: Vec::new(),
             compact_from_bytes: [1_500, 6_000, u64::MAX / 4][random.usize(..3)],
-            fetch_bytes: [250, 600, 4_000][random.usize(..3)],
+            fetch_bytes: [400, 1_000, 4_000][random.usize(..3)],
             segment_bytes: [500, 1_200, 100_000][random.usize(..3)],
-            sync_ms: [2, 10, 40][random.usize(..3)],
+            sync_ms: [1, 4, 12][random.usize(..3)],
             straggler: random.u8(..4) == 0,
             data_partitions: random.i32(1..=3),
             replication_factor,
@@ -185,6 +185,13 @@ impl Plan {
             fault_every_ms: [300, 900, 2_500][random.usize(..3)],
             note_every_ms: [20, 200, 1_500][random.usize(..3)],
         }
+    }
+
+    /// What is acknowledged need not be on disks, and the power may fail: then every death counts as the loss of the end of the
+    /// logs (KIP-966), and what is committed survives one at a time.
+    pub(super) fn one_at_a_time(&self) -> bool {
+        let weights = self.scenario.weights();
+        !self.flush_before_ack && weights.power + weights.all_power + weights.cut_call > 0
     }
 
     pub(super) fn set_voters(&mut self, machines: &[Machine]) {

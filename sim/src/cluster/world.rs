@@ -342,9 +342,7 @@ impl World {
 
     /// A machine goes down: the process alone, or with the power; it comes back later.
     pub(super) fn die(&mut self, machine: usize, power: bool) {
-        // What is not synced may be lost with one machine at a time.
-        let power = power && (self.plan.flush_before_ack || self.is_spare(machine));
-        self.machines[machine].replaced |= power && !self.plan.flush_before_ack;
+        self.machines[machine].replaced |= self.plan.one_at_a_time();
         self.say(|| format!("{machine} dies{}", if power { " of a power failure" } else { "" }));
         self.go_down(machine, power);
         self.report.deaths += 1;
