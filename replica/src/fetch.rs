@@ -74,10 +74,9 @@ impl Replica {
         let diverges = self.divergence(fetch.last_fetched_epoch, fetch.offset).is_some();
         let end = self.log.end_offset();
         #[cfg(feature = "planted")]
-        let (any_epoch, early, wiped) = (
+        let (any_epoch, early) = (
             self.has(crate::Planted::BrokerEpochIgnored),
             self.has(crate::Planted::JoinBeforeCaughtUp),
-            self.has(crate::Planted::ProgressWiped),
         );
         let in_range = (self.log.start_offset()..=end).contains(&fetch.offset);
         let high_watermark = self.high_watermark.offset;
@@ -103,14 +102,12 @@ impl Replica {
         if diverges || !in_range {
             return Ok(Noted::default());
         }
-        #[cfg(feature = "planted")]
-        let is_first = follower.end < 0;
         follower.fetched(fetch.offset, end, now_ms);
         let may_join = follower.eligible
             && !self.assignment.isr.contains(&fetch.id)
             && fetch.offset >= high_watermark.max(epoch_start);
         #[cfg(feature = "planted")]
-        let may_join = (may_join || (early && follower.eligible)) && !(wiped && is_first);
+        let may_join = may_join || (early && follower.eligible);
         let told = follower.told;
         let committed = self.advance();
         let changed = Changed { committed, ..Changed::default() };

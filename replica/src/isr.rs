@@ -50,9 +50,10 @@ impl Replica {
         let end = self.log.end_offset();
         let needed = self.high_watermark.offset;
         #[cfg(feature = "planted")]
-        let (early, any_epoch) = (
+        let (early, any_epoch, wiped) = (
             self.has(crate::Planted::JoinBeforeCaughtUp),
             self.has(crate::Planted::BrokerEpochIgnored),
+            self.has(crate::Planted::ProgressWiped),
         );
         let Role::Leader(leader) = &mut self.role else { return None };
         leader.now_ms = leader.now_ms.max(now_ms);
@@ -69,6 +70,10 @@ impl Replica {
             if isr.contains(&follower.id) {
                 !follower.lags(end, now_ms, rules)
             } else {
+                #[cfg(feature = "planted")]
+                if wiped && now_ms < follower.since_ms + 100 {
+                    return false;
+                }
                 follower.end >= needed && eligible(follower.id, follower.broker_epoch)
             }
         };

@@ -19,6 +19,9 @@ pub(crate) struct Progress {
     pub(crate) eligible: bool,
     /// The high watermark that it was told last.
     pub(crate) told: i64,
+    /// When it was first heard of.
+    #[cfg(feature = "planted")]
+    pub(crate) since_ms: i64,
 }
 
 impl Progress {
@@ -33,6 +36,8 @@ impl Progress {
             leader_end_at_fetch: -1,
             eligible: false,
             told: -1,
+            #[cfg(feature = "planted")]
+            since_ms: now_ms,
         }
     }
 

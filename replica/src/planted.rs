@@ -9,7 +9,7 @@ pub enum Planted {
     TruncateToHighWatermark,
     /// Leader epochs of senders are not looked at, nor those of answers.
     EpochsIgnored,
-    /// What is known of the followers is forgotten with every assignment, and a follower must show twice that it has caught up.
+    /// What is known of the followers is forgotten with every assignment, and a follower joins only after it was known for a while.
     ProgressWiped,
     /// Whoever an undecided proposal would add does not hold the high watermark back.
     MaximalIsrIgnored,

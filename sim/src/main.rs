@@ -12,7 +12,7 @@ use sim::{Violation, log_crash, metadata_crash, quorum};
 const STEPS: u32 = 500;
 const METADATA_STEPS: u32 = 100;
 
-const USAGE: &str = "usage: sim [quorum | cluster | all] [--scenario NAME] [--first SEED] [--seeds COUNT] [--trace] [--bug NAME]";
+const USAGE: &str = "usage: sim [quorum | cluster | all | bugs] [--scenario NAME] [--first SEED] [--seeds COUNT] [--trace] [--bug NAME]";
 
 /// What is run.
 #[derive(Default, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +23,8 @@ enum World {
     Cluster,
     /// The quorum and all scenarios of a cluster, over all cores.
     All,
+    /// Every bug that is planted in a cluster: in how many seeds it is found.
+    Bugs,
 }
 
 /// What was asked for.
@@ -46,6 +48,7 @@ fn main() -> ExitCode {
         World::Quorum => run_quorum(&arguments),
         World::Cluster => run_cluster(&arguments),
         World::All => return all(&arguments),
+        World::Bugs => return bugs(&arguments),
     };
     match result {
         Err(message) => refuse(&message),
@@ -107,6 +110,23 @@ fn run_cluster(arguments: &Arguments) -> Result<Outcome, String> {
     Ok(Ok(format!("nothing promised was broken; {total:?}")))
 }
 
+fn bugs(arguments: &Arguments) -> ExitCode {
+    let mut missed = false;
+    for (bug, found) in many::find_bugs(&cluster::Bug::all(), arguments.seeds) {
+        let (name, scenario) = (bug.name(), bug.scenario().name());
+        match found {
+            Some(found) => {
+                println!("{name} after {} seeds of {scenario}: {}", found.seed + 1, found.what);
+            }
+            None => {
+                missed = true;
+                println!("{name} was NOT FOUND in {} seeds of {scenario}", arguments.seeds);
+            }
+        }
+    }
+    if missed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
 fn all(arguments: &Arguments) -> ExitCode {
     let all = arguments.scenario.map_or_else(What::all, |only| vec![only]);
     let mut failed = false;
@@ -139,7 +159,7 @@ impl Arguments {
     /// The command that runs one seed again.
     fn again(&self, seed: u64) -> String {
         let world = match self.world {
-            World::Logs | World::All => String::new(),
+            World::Logs | World::All | World::Bugs => String::new(),
             World::Quorum => "quorum ".to_owned(),
             World::Cluster => {
                 format!("cluster --scenario {} ", self.scenario.map_or("", What::name))
@@ -158,6 +178,7 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
             |text: String| text.parse::<u64>().map_err(|_| format!("'{text}' is no number"));
         match name.as_str() {
             "quorum" => arguments.world = World::Quorum,
+            "bugs" => arguments.world = World::Bugs,
             "all" => arguments.world = World::All,
             "cluster" => arguments.world = World::Cluster,
             "--trace" => arguments.trace = true,

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::cluster::{self, Scenario};
+use crate::cluster::{self, Bug, Scenario};
 use crate::{Violation, quorum};
 
 /// What many seeds of one scenario gave.
@@ -64,6 +64,26 @@ impl What {
             }
         }
     }
+}
+
+/// Looks for each planted bug in its scenario, on all cores; gives it with the first seed that shows it, if one of `seeds` does.
+pub fn find_bugs(bugs: &[Bug], seeds: u64) -> Vec<(Bug, Option<Violation>)> {
+    let (next, found) = (AtomicU64::new(0), Mutex::new(Vec::new()));
+    let work = || {
+        while let Some(bug) = bugs.get(next.fetch_add(1, Ordering::Relaxed) as usize) {
+            let run = |seed| cluster::run(bug.scenario(), seed, Some(*bug), false).err();
+            let first = (0..seeds).find_map(run);
+            if let Ok(mut found) = found.lock() {
+                found.push((*bug, first));
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(work);
+        }
+    });
+    found.into_inner().unwrap_or_default()
 }
 
 /// Runs seeds on as many threads as there are processors. After a failed seed no more are begun.

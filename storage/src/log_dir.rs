@@ -48,6 +48,8 @@ struct Known {
     high_watermarks: BTreeMap<PartitionName, i64>,
     /// Logs that were opened by this process: they are as they should be, whatever the stop before was like.
     opened: BTreeSet<PartitionName>,
+    /// Removed logs that the checkpoint files may still speak of.
+    stale: BTreeSet<PartitionName>,
 }
 
 /// A log directory that this process holds.
@@ -82,6 +84,7 @@ impl LogDir {
             start_offsets: checkpoint::read(&*disk, &path.join(START_OFFSETS))?,
             high_watermarks: checkpoint::read(&*disk, &path.join(HIGH_WATERMARKS))?,
             opened: BTreeSet::new(),
+            stale: BTreeSet::new(),
         };
         for name in disk.list(path)?.iter().filter(|name| name.ends_with(DELETE_SUFFIX)) {
             disk.remove_dir(&path.join(name))?;
@@ -166,6 +169,7 @@ impl LogDir {
         } else {
             // Nothing is synced here: the cluster's metadata says that the partition exists, so an empty folder
             // that a crash takes is made again. The first flush makes the names durable.
+            self.forget_for_good(topic, partition)?;
             self.disk.create_dir(&dir)?;
             let metadata = format!("version: 0\ntopic_id: {topic_id}");
             let file = self.disk.open(&dir.join(METADATA_FILE), OpenMode::Create)?;
@@ -214,12 +218,34 @@ impl LogDir {
         self.disk.remove_dir(&doomed)
     }
 
-    fn forget(&self, topic: &str, partition: i32) {
+    /// Returns whether there was, or may still be in the files, anything to forget.
+    fn forget(&self, topic: &str, partition: i32) -> bool {
         let name = (topic.to_owned(), partition);
         let known = &mut *self.known.lock();
-        known.recovery_points.remove(&name);
-        known.start_offsets.remove(&name);
-        known.high_watermarks.remove(&name);
+        let had = [
+            known.recovery_points.remove(&name).is_some(),
+            known.start_offsets.remove(&name).is_some(),
+            known.high_watermarks.remove(&name).is_some(),
+        ];
+        if had.contains(&true) {
+            known.stale.insert(name.clone());
+        }
+        known.stale.contains(&name)
+    }
+
+    /// A log begins in an empty folder: what the checkpoint files say of one that was there before (a replica that left and
+    /// comes back) must not be taken for this one's after a crash.
+    fn forget_for_good(&self, topic: &str, partition: i32) -> Result<(), DiskError> {
+        if !self.forget(topic, partition) {
+            return Ok(());
+        }
+        self.write_checkpoints([])?;
+        let writing = self.writing.lock();
+        let high_watermarks = self.known.lock().high_watermarks.clone();
+        checkpoint::write(&*self.disk, &self.path.join(HIGH_WATERMARKS), &high_watermarks)?;
+        drop(writing);
+        self.known.lock().stale.remove(&(topic.to_owned(), partition));
+        Ok(())
     }
 
     /// Writes the checkpoint of high watermarks, if any has changed. What it is not told of keeps its old entry. It is

@@ -20,13 +20,17 @@ pub(crate) struct Args {
     /// Only this scenario; `quorum` is one, too
     #[arg(long, value_name = "NAME")]
     scenario: Option<String>,
+    /// Look for the bugs that are planted on purpose instead, each in as many seeds
+    #[arg(long)]
+    bugs: bool,
 }
 
 pub(crate) fn run_sim(args: &Args) -> Result<()> {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let first = args.first.unwrap_or(since.as_secs() * SEEDS_A_SECOND);
     let mut command = cargo();
-    command.args(["run", "--locked", "--quiet", "--release", "--package", "sim", "--", "all"]);
+    command.args(["run", "--locked", "--quiet", "--release", "--package", "sim", "--"]);
+    command.arg(if args.bugs { "bugs" } else { "all" });
     command.args(["--seeds", &args.seeds.to_string(), "--first", &first.to_string()]);
     if let Some(scenario) = &args.scenario {
         command.args(["--scenario", scenario]);

@@ -177,10 +177,13 @@ impl<'a> PartitionEdit<'a> {
         }
         let stays = |id: &i32| !after.removing.contains(id);
         let isr: Vec<i32> = after.isr.iter().copied().filter(stays).collect();
-        let joined = after.adding.iter().all(|id| isr.contains(id));
         #[cfg(feature = "planted")]
-        let joined = joined || self.rules.planted == Some(super::Planted::ReassignedBeforeInSync);
-        if isr.is_empty() || !joined {
+        let isr = if self.rules.planted == Some(super::Planted::ReassignedBeforeInSync) {
+            after.adding.iter().copied().chain(isr).collect()
+        } else {
+            isr
+        };
+        if isr.is_empty() || !after.adding.iter().all(|id| isr.contains(id)) {
             return;
         }
         let replicas: Vec<i32> = after.replicas.iter().copied().filter(stays).collect();

@@ -13,7 +13,7 @@ pub enum Planted {
     BrokerEpochIgnored,
     /// A leader's proposal counts although the partition has changed since.
     PartitionEpochIgnored,
-    /// A reassignment is complete before the new replicas are in sync.
+    /// The new replicas of a reassignment are taken for in sync.
     ReassignedBeforeInSync,
     /// Any live replica may lead.
     AnybodyLeads,

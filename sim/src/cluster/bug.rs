@@ -36,13 +36,11 @@ pub enum Mistake {
     LostLeaderAcknowledges,
     /// A truncation is not made, only noted.
     NeverTruncates,
-    /// A broker that was fenced does not say that it is back.
-    NeverUnfences,
 }
 
 impl Mistake {
     /// All of them.
-    pub const ALL: [Mistake; 10] = [
+    pub const ALL: [Mistake; 9] = [
         Mistake::AnswersBeforeCommit,
         Mistake::GroupAnswersEarly,
         Mistake::ProducersForgotten,
@@ -52,7 +50,6 @@ impl Mistake {
         Mistake::OpensBeforeRegistered,
         Mistake::LostLeaderAcknowledges,
         Mistake::NeverTruncates,
-        Mistake::NeverUnfences,
     ];
 }
 
@@ -85,13 +82,16 @@ impl Bug {
         use replica::Planted as R;
         match self {
             Bug::Replica(R::FetchBeforeFlush) => Scenario::PowerLoss,
-            Bug::Replica(R::BrokerEpochIgnored) => Scenario::Everything,
+            Bug::Replica(R::BrokerEpochIgnored) => Scenario::Disks,
             Bug::Replica(R::ProgressWiped | R::ReadSkipsSegment) => Scenario::Kills,
             Bug::Replica(_) => Scenario::Partitions,
-            Bug::Controller(C::EmptyDiskInSync | C::OldDiskInSync) => Scenario::Disks,
+            Bug::Controller(C::EmptyDiskInSync | C::OldDiskInSync | C::BrokerEpochIgnored) => {
+                Scenario::Disks
+            }
             Bug::Controller(C::NoNewEpoch) => Scenario::PowerLoss,
             Bug::Controller(C::ReassignedBeforeInSync) => Scenario::Reassignments,
-            Bug::Controller(C::NeverFences) => Scenario::Pauses,
+            Bug::Controller(C::NeverFences) => Scenario::Partitions,
+            Bug::Controller(C::PartitionEpochIgnored) => Scenario::Elections,
             Bug::Controller(_) => Scenario::Everything,
             Bug::Quorum(_) => Scenario::Elections,
             Bug::Broker(Mistake::EpochNotedUnflushed) => Scenario::PowerLoss,
@@ -99,6 +99,18 @@ impl Bug {
             Bug::Broker(Mistake::NeverTruncates) => Scenario::Partitions,
             Bug::Broker(_) => Scenario::Kills,
         }
+    }
+
+    /// Whether it takes hundreds of seeds: several things must meet.
+    pub fn is_rare(self) -> bool {
+        use quorum::controller::Planted as C;
+        use replica::Planted as R;
+        matches!(
+            self,
+            Bug::Replica(R::MaximalIsrIgnored | R::BrokerEpochIgnored)
+                | Bug::Controller(C::BrokerEpochIgnored | C::PartitionEpochIgnored)
+                | Bug::Broker(Mistake::EpochNotedUnflushed)
+        )
     }
 
     pub(super) fn replica(self) -> Option<replica::Planted> {

@@ -247,8 +247,12 @@ impl Partition {
             let header = batch.header();
             match expected.next() {
                 Some((base, known)) if *base == header.base_offset && known.crc == header.crc => {}
-                Some((base, _)) => {
-                    return Err(format!("what was committed at {base} is not what is there"));
+                Some((base, known)) => {
+                    let (found, crc, epoch) =
+                        (header.base_offset, header.crc, header.partition_leader_epoch);
+                    return Err(format!(
+                        "what was committed at {base} is not what is there: {known:?}, but {found} of epoch {epoch} with CRC {crc}"
+                    ));
                 }
                 None => return Ok(()),
             }

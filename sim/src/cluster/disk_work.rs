@@ -32,7 +32,7 @@ impl World {
         }
     }
 
-    /// A flush begins; it is done, for those who wait, when the disk has had its time.
+    /// A flush begins: what is in the log now is on the disk when the disk has had its time, and not before.
     pub(super) fn flush(&mut self, machine: usize, key: Key) -> Result<(), String> {
         let slow = self.machines[machine].sync_ms;
         let Some(process) = self.process(machine) else { return Ok(()) };
@@ -41,13 +41,18 @@ impl World {
             return Ok(());
         }
         hosted.flush_queued = false;
-        let plan = hosted.replica.log_mut().plan_flush();
-        match plan.run() {
-            Ok(()) => {
-                hosted.flushing = Some(plan);
-                let delay = self.random.u64(0..=slow);
-                self.task(machine, delay, Task::Flushed(key));
-            }
+        hosted.flushing = Some(hosted.replica.log_mut().plan_flush());
+        let delay = self.random.u64(0..=slow);
+        self.task(machine, delay, Task::Flushed(key));
+        Ok(())
+    }
+
+    pub(super) fn flushed(&mut self, machine: usize, key: Key) -> Result<(), String> {
+        let Some(process) = self.process(machine) else { return Ok(()) };
+        let Some(hosted) = process.partitions.get_mut(&key) else { return Ok(()) };
+        let Some(plan) = hosted.flushing.take() else { return Ok(()) };
+        let changed = match plan.run() {
+            Ok(()) => hosted.replica.flushed(&plan),
             Err(error) => {
                 hosted.replica.log_mut().flush_failed(&plan, &error);
                 let waits = std::mem::take(&mut hosted.waits);
@@ -57,16 +62,9 @@ impl World {
                 }
                 // A full disk is not the end; it is asked again when there is something to do.
                 self.task(machine, 50, Task::Flush(key));
+                return Ok(());
             }
-        }
-        Ok(())
-    }
-
-    pub(super) fn flushed(&mut self, machine: usize, key: Key) -> Result<(), String> {
-        let Some(process) = self.process(machine) else { return Ok(()) };
-        let Some(hosted) = process.partitions.get_mut(&key) else { return Ok(()) };
-        let Some(plan) = hosted.flushing.take() else { return Ok(()) };
-        let changed = hosted.replica.flushed(&plan);
+        };
         let again = hosted.flush_queued;
         let follows = hosted.replica.is_follower();
         let leader = hosted.replica.assignment().leader;

@@ -3,10 +3,14 @@
 use quorum::controller::Reassignment;
 use quorum::node::Input;
 
+use super::machine::Machine;
 use super::message::Call;
 use super::scenario::Weights;
 use super::world::{Event, World};
 use super::{DATA_TOPIC, OFFSETS_TOPIC};
+
+/// How long one machine stays down after everything else is healed: an election of the quorum, and a session's end.
+const STRAGGLER_MS: u64 = 7_000;
 
 impl World {
     /// One fault, and the time of the next.
@@ -16,10 +20,14 @@ impl World {
         }
         let delay = self.random.u64(20..self.plan.fault_every_ms);
         self.at(delay, Event::Fault);
-        let weights = self.plan.scenario.weights();
+        let mut weights = self.plan.scenario.weights();
         let victim = self.victim();
         let until = self.now() + self.random.u64(50..4_000);
-        let up = self.machines[victim].process.is_some();
+        let mut up = self.machines[victim].process.is_some();
+        if self.plan.one_at_a_time() {
+            weights = Weights { all_power: 0, cut_call: 0, ..weights };
+            up = up && self.is_spare(victim);
+        }
         let mut draw = self.random.u32(..weights.sum().max(1));
         for (kind, weight) in weights.all() {
             if draw >= weight {
@@ -62,7 +70,7 @@ impl World {
                     self.at(self.machines[victim].sync_ms * 8, Event::Repaired(victim));
                     Ok(())
                 }
-                "stop" => self.stop(victim),
+                "stop" if up => self.stop(victim),
                 "reassign" => self.reassign(),
                 "elect" => self.elect(),
                 "resign" => {
@@ -141,13 +149,15 @@ impl World {
         Ok(())
     }
 
-    /// Whether everything is on as many disks as it should be: only then may one be lost.
-    fn is_whole(&mut self) -> bool {
+    /// Whether all that a machine has is on other disks as well, and the disk that was replaced last is known to be: only then may
+    /// its own be lost.
+    pub(super) fn is_spare(&mut self, victim: usize) -> bool {
         let Some(image) = self.checker.metadata.newest() else { return false };
-        let partitions = || image.topics().iter().flat_map(|topic| topic.partitions.iter());
-        let whole = partitions().count() > 0
-            && partitions().all(|of| of.isr.len() == of.replicas.len() && !of.is_reassigning());
-        let known = |machine: &super::machine::Machine| {
+        let mut partitions = image.topics().iter().flat_map(|topic| topic.partitions.iter());
+        let id = victim as i32;
+        let spare = image.topics().len() > 1
+            && partitions.all(|of| of.isr.iter().any(|member| *member != id));
+        let known = |machine: &Machine| {
             let broker = image.broker(machine.id as i32);
             let process = machine.process.as_ref();
             broker.is_some_and(|broker| {
@@ -156,19 +166,32 @@ impl World {
             })
         };
         let known = self.machines.iter().all(|of| !of.replaced || known(of));
-        let whole = whole && known && self.voters_are_whole();
-        if whole {
+        let spare = spare && known && (victim >= self.plan.voters || self.voters_are_whole());
+        if spare {
             self.machines.iter_mut().for_each(|of| of.replaced = false);
         }
-        whole
+        spare
+    }
+
+    /// Where a disk was replaced others fail, too, now and then: the empty one is asked first.
+    fn and_others(&mut self, victim: usize) {
+        if self.random.u8(..3) > 0 {
+            return;
+        }
+        for machine in 0..self.machines.len() {
+            let (dies, power) = (self.random.bool(), self.random.bool());
+            if machine != victim && dies && self.machines[machine].process.is_some() {
+                self.die(machine, power);
+            }
+        }
     }
 
     /// A machine comes back with an empty disk.
     fn lose_disk(&mut self) -> Result<(), String> {
-        if !self.is_whole() {
+        let victim = self.random.usize(..self.machines.len());
+        if !self.is_spare(victim) {
             return Ok(());
         }
-        let victim = self.random.usize(..self.machines.len());
         self.say(|| format!("{victim} loses its disk"));
         self.go_down(victim, false);
         let mut random = self.random.fork();
@@ -178,6 +201,7 @@ impl World {
         self.report.lost_disks += 1;
         let delay = self.random.u64(1..2_000);
         self.at(delay, Event::Start(victim));
+        self.and_others(victim);
         Ok(())
     }
 
@@ -188,8 +212,7 @@ impl World {
             return Ok(());
         }
         let victim = self.random.usize(self.plan.voters..self.plan.machines);
-        let epoch =
-            |of: &super::machine::Machine| of.process.as_ref().map_or(-1, |p| p.broker_epoch);
+        let epoch = |of: &Machine| of.process.as_ref().map_or(-1, |p| p.broker_epoch);
         let now = epoch(&self.machines[victim]);
         if self.machines[victim].backup.is_none() {
             if now >= 0 {
@@ -198,7 +221,7 @@ impl World {
             }
             return Ok(());
         }
-        if now < 0 || !self.is_whole() {
+        if now < 0 || !self.is_spare(victim) {
             return Ok(());
         }
         let Some((disk, _)) = self.machines[victim].backup.take_if(|(_, then)| *then < now) else {
@@ -214,6 +237,7 @@ impl World {
         self.report.old_disks += 1;
         let delay = self.random.u64(1..2_000);
         self.at(delay, Event::Start(victim));
+        self.and_others(victim);
         Ok(())
     }
 
@@ -227,9 +251,21 @@ impl World {
         Ok(())
     }
 
+    /// The last machine comes back. Its silence has not gone unnoticed.
+    pub(super) fn straggler_comes(&mut self, machine: usize) -> Result<(), String> {
+        let image = self.checker.metadata.newest();
+        let broker = image.and_then(|image| image.broker(machine as i32));
+        if broker.is_some_and(|broker| !broker.fenced) {
+            return Err(format!("{machine} is silent for {STRAGGLER_MS} ms, and not fenced"));
+        }
+        self.at(0, Event::Start(machine));
+        Ok(())
+    }
+
     pub(super) fn repaired(&mut self, machine: usize) {
+        let sync_ms = self.plan.sync_ms;
         let of = &mut self.machines[machine];
-        of.sync_ms = 2;
+        of.sync_ms = sync_ms;
         of.disk.set_capacity_bytes(usize::MAX);
     }
 
@@ -268,12 +304,23 @@ impl World {
         self.healed = true;
         self.admin.healed();
         self.network.heal();
+        let straggler = self.random.usize(..self.machines.len());
+        let straggler = (self.plan.straggler && self.voters_are_whole()).then_some(straggler);
         for machine in 0..self.machines.len() {
             self.machines[machine].paused_until = 0;
+            if self.machines[machine].disk.stops() {
+                // Whatever it was in the middle of, it ends here.
+                self.die(machine, true);
+            }
             self.machines[machine].disk.stop_after_calls(u64::MAX);
             self.machines[machine].disk.fail_syncs(0);
             self.repaired(machine);
-            self.at(1, Event::Start(machine));
+            if straggler == Some(machine) {
+                self.go_down(machine, false);
+                self.at(STRAGGLER_MS, Event::Straggler(machine));
+            } else {
+                self.at(1, Event::Start(machine));
+            }
         }
         Ok(())
     }

@@ -1,10 +1,10 @@
 //! A broker's life, as `broker::cluster::lifecycle` leads it: it registers, catches up, is unfenced, keeps saying that it is
 //! there, and gives its leaderships away before it stops.
 
+use super::HEARTBEAT_MS;
 use super::calls::Purpose;
 use super::message::{Call, Reply};
 use super::world::{Event, Task, World};
-use super::{HEARTBEAT_MS, Mistake};
 
 /// Longest wait for an answer, a change of controller included.
 const REQUEST_MS: u64 = 2_000;
@@ -75,13 +75,12 @@ impl World {
         if self.process(machine).is_some_and(|process| process.stopping.is_some()) {
             return self.leaving(machine, stopping, reply);
         }
-        let eager = !self.has(Mistake::NeverUnfences);
         let Some(process) = self.process(machine) else { return Ok(()) };
         let mut pause = HEARTBEAT_MS;
         match reply {
             Some(Reply::Heartbeat(Ok(answer))) => {
                 if answer.is_fenced {
-                    pause = if eager || !process.serving { EAGER_MS } else { u64::MAX / 2 };
+                    pause = EAGER_MS;
                 } else {
                     process.serving = true;
                 }
@@ -144,7 +143,10 @@ impl World {
         if let Some(process) = self.process(machine) {
             let mut all_closed = true;
             for hosted in process.partitions.values_mut() {
-                // What is not on disk may still be, and be told: the log itself knows.
+                // A flush under way ends first: it has taken the leader epochs that are to be written.
+                if let Some(plan) = hosted.flushing.take() {
+                    all_closed &= plan.run().is_ok();
+                }
                 all_closed &= hosted.replica.log_mut().close().is_ok();
             }
             let epoch = process.broker_epoch;

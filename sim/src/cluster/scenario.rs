@@ -69,7 +69,7 @@ impl Scenario {
             Scenario::Partitions => Weights { split: 4, cut: 4, kill: 1, ..none },
             Scenario::Pauses => Weights { pause: 8, kill: 1, ..none },
             Scenario::Disks => {
-                Weights { lost: 4, old: 3, full: 3, sync: 2, slow: 2, power: 2, kill: 1, ..none }
+                Weights { lost: 4, old: 6, full: 2, sync: 2, slow: 2, power: 2, kill: 2, ..none }
             }
             Scenario::Clocks => Weights { clock: 8, kill: 2, pause: 1, ..none },
             Scenario::RollingRestarts => Weights { stop: 8, kill: 1, ..none },
@@ -97,12 +97,6 @@ impl Scenario {
                 resign: 1,
             },
         }
-    }
-
-    /// Whether what a process has written may be lost without having been synced.
-    fn loses_power(self) -> bool {
-        let weights = self.weights();
-        weights.power + weights.all_power + weights.cut_call + weights.lost + weights.old > 0
     }
 }
 
@@ -140,6 +134,10 @@ pub(super) struct Plan {
     /// Most bytes of one partition in a fetch.
     pub(super) fetch_bytes: usize,
     pub(super) segment_bytes: u32,
+    /// How long a sync takes at most.
+    pub(super) sync_ms: u64,
+    /// One machine stays down for a while after everything else is healed.
+    pub(super) straggler: bool,
     pub(super) data_partitions: i32,
     pub(super) replication_factor: usize,
     pub(super) min_isr: usize,
@@ -172,12 +170,14 @@ impl Plan {
             machines,
             initial_voters: Vec::new(),
             compact_from_bytes: [1_500, 6_000, u64::MAX / 4][random.usize(..3)],
-            fetch_bytes: [250, 600, 4_000][random.usize(..3)],
+            fetch_bytes: [400, 1_000, 4_000][random.usize(..3)],
             segment_bytes: [500, 1_200, 100_000][random.usize(..3)],
+            sync_ms: [1, 4, 12][random.usize(..3)],
+            straggler: random.u8(..4) == 0,
             data_partitions: random.i32(1..=3),
             replication_factor,
             min_isr,
-            flush_before_ack: scenario.loses_power() || random.bool(),
+            flush_before_ack: safe || random.u8(..3) > 0,
             in_flight: [1, 2, 5][random.usize(..3)],
             producers: random.usize(1..=3),
             consumers: random.usize(1..=2),
@@ -185,6 +185,13 @@ impl Plan {
             fault_every_ms: [300, 900, 2_500][random.usize(..3)],
             note_every_ms: [20, 200, 1_500][random.usize(..3)],
         }
+    }
+
+    /// What is acknowledged need not be on disks, and the power may fail: then every death counts as the loss of the end of the
+    /// logs (KIP-966), and what is committed survives one at a time.
+    pub(super) fn one_at_a_time(&self) -> bool {
+        let weights = self.scenario.weights();
+        !self.flush_before_ack && weights.power + weights.all_power + weights.cut_call > 0
     }
 
     pub(super) fn set_voters(&mut self, machines: &[Machine]) {

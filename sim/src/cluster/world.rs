@@ -67,6 +67,7 @@ pub(super) enum Event {
     Fault,
     /// A disk has room again, and is as fast as it was.
     Repaired(usize),
+    Straggler(usize),
     Heal,
 }
 
@@ -101,6 +102,8 @@ impl World {
         let machines: Vec<Machine> =
             (0..plan.machines).map(|id| Machine::new(id, seed, &mut random)).collect();
         plan.set_voters(&machines);
+        let mut machines = machines;
+        machines.iter_mut().for_each(|machine| machine.sync_ms = plan.sync_ms);
         let weather = match scenario {
             Scenario::Partitions | Scenario::Everything | Scenario::Elections => {
                 Weather::of(&mut random)
@@ -234,6 +237,7 @@ impl World {
             Event::Note => self.note()?,
             Event::Fault => self.fault()?,
             Event::Repaired(machine) => self.repaired(machine),
+            Event::Straggler(machine) => self.straggler_comes(machine)?,
             Event::Heal => self.heal()?,
         }
         Ok(())
@@ -338,6 +342,7 @@ impl World {
 
     /// A machine goes down: the process alone, or with the power; it comes back later.
     pub(super) fn die(&mut self, machine: usize, power: bool) {
+        self.machines[machine].replaced |= self.plan.one_at_a_time();
         self.say(|| format!("{machine} dies{}", if power { " of a power failure" } else { "" }));
         self.go_down(machine, power);
         self.report.deaths += 1;

@@ -80,6 +80,37 @@ fn a_stop_before_logs_are_opened_leaves_them_to_be_recovered() {
     }
 }
 
+/// The checkpoints speak of the log that was there before; a crash before they are written again must not make it this one's.
+#[test]
+fn a_replica_that_comes_back_is_not_held_to_what_it_had_before() {
+    let dir = tempfile::tempdir().unwrap();
+    let name = || ("t".to_owned(), 0);
+    for restarted in [false, true] {
+        let mut logs = open(dir.path()).unwrap();
+        let (mut log, _) = logs.open_log("t", 0, "id", LogConfig::default(), 0).unwrap();
+        fill(&mut log, 0, 20);
+        log.flush().unwrap();
+        logs.write_checkpoints([(name(), log.recovery_point(), 5)]).unwrap();
+        logs.write_high_watermarks([(name(), 20)]).unwrap();
+        drop(log);
+        logs.remove_log("t", 0, "id").unwrap();
+        if restarted {
+            drop(logs);
+            logs = open(dir.path()).unwrap();
+        }
+        let (mut log, _) = logs.open_log("t", 0, "id", LogConfig::default(), 0).unwrap();
+        fill(&mut log, 0, 3);
+        drop((log, logs));
+
+        let logs = open(dir.path()).unwrap();
+        assert_eq!(logs.high_watermark("t", 0), None);
+        let (log, _) = logs.open_log("t", 0, "id", LogConfig::default(), 0).unwrap();
+        assert_eq!((log.start_offset(), log.end_offset()), (0, 3));
+        drop(log);
+        logs.remove_log("t", 0, "id").unwrap();
+    }
+}
+
 #[test]
 fn a_topic_made_anew_starts_empty_and_a_removed_one_leaves_nothing() {
     let dir = tempfile::tempdir().unwrap();
