@@ -34,6 +34,7 @@ impl Figures {
         figure: f64,
     ) {
         let name = name.into();
+        eprintln!("  {name}: {:.digits$}{unit}", figure * factor);
         let at = self.lines.iter().position(|line| line.name == name).unwrap_or_else(|| {
             let figures = Default::default();
             self.lines.push(Line { name, factor, digits, unit, figures });

@@ -15,14 +15,25 @@ const RETRY_DELAY: Duration = Duration::from_millis(2);
 /// Refusals of one connection before it is made anew.
 const TRIES: usize = 500;
 
-/// Seconds from the start of the processes until a record to a new topic is acknowledged with acks=all by all of them.
+/// Seconds from the start of the processes until a record to a new topic is acknowledged with acks=all; returns once all
+/// of them have joined the cluster.
 pub(crate) fn acknowledged(cluster: &mut Cluster) -> Result<f64> {
     let ids: Vec<i32> = cluster.servers.iter().map(|server| server.id).collect();
-    until(cluster, |address| {
+    let taken = until(cluster, |address| {
         let mut wire = Wire::connect(address)?;
         wire.create("first", 1, &ids)?;
         takes(&mut wire, "first", 0)
-    })
+    })?;
+    // Two of three suffice for that; what comes after it means all.
+    for server in &cluster.servers {
+        while Wire::connect(&server.address).and_then(|mut wire| wire.brokers()).unwrap_or(0)
+            < ids.len()
+        {
+            ensure!(cluster.started.elapsed() < START_TIMEOUT, "a broker has not joined");
+            std::thread::sleep(RETRY_DELAY);
+        }
+    }
+    Ok(taken)
 }
 
 /// Seconds from the start of the processes until this partition, which exists, takes a record from whoever leads it.

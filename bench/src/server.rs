@@ -94,7 +94,10 @@ impl Server {
         Ok(kib * 1024)
     }
 
-    fn ask_to_end(&self) -> Result<()> {
+    fn ask_to_end(&mut self) -> Result<()> {
+        if self.child.try_wait()?.is_some() {
+            return Ok(());
+        }
         if let Some(pid) = rustix::process::Pid::from_raw(self.child.id() as i32) {
             rustix::process::kill_process(pid, rustix::process::Signal::TERM)?;
         }
@@ -167,7 +170,7 @@ impl Cluster {
     /// Asks the processes to end, and kills those that do not.
     pub(crate) fn stop(&mut self) -> Result<()> {
         // The last two have nobody to give leaderships to: asking one after the other would only wait for that.
-        self.servers.iter().try_for_each(Server::ask_to_end)?;
+        self.servers.iter_mut().try_for_each(Server::ask_to_end)?;
         self.servers.iter_mut().try_for_each(Server::wait_for_end)
     }
 

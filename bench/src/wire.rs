@@ -107,6 +107,12 @@ impl Wire {
         Ok(topic.partition_responses.iter().map(|data| (data.index, data.error_code)).collect())
     }
 
+    /// How many brokers this one knows to be there.
+    pub(crate) fn brokers(&mut self) -> Result<usize> {
+        let request = MetadataRequest { topics: Some(Vec::new()), ..Default::default() };
+        Ok(self.call(METADATA_VERSION, &request)?.brokers.len())
+    }
+
     /// What the broker knows of the topic's partitions.
     pub(crate) fn partitions(&mut self, topic: &str) -> Result<Vec<MetadataResponsePartition>> {
         let name = Some(Str::copy(topic));
