@@ -6,9 +6,8 @@ use sim::many::find_bugs;
 
 /// Of each scenario.
 const SEEDS: u64 = 5;
-/// A planted bug must be found within so many seeds of its scenario; one that several things must meet for, in the long run.
+/// A planted bug must be found within so many seeds of its scenario; `cargo xtask sim --bugs` looks for the rare ones too.
 const BUG_SEEDS: u64 = 60;
-const RARE_BUG_SEEDS: u64 = 2_000;
 
 #[test]
 fn clusters_keep_their_promises() {
@@ -53,13 +52,6 @@ fn are_found(bugs: &[Bug], seeds: u64) {
 fn planted_bugs_are_found() {
     let bugs: Vec<Bug> = Bug::all().into_iter().filter(|bug| !bug.is_rare()).collect();
     are_found(&bugs, BUG_SEEDS);
-}
-
-#[test]
-#[ignore = "takes minutes: cargo test --release -p sim -- --ignored"]
-fn rare_planted_bugs_are_found() {
-    let bugs: Vec<Bug> = Bug::all().into_iter().filter(|bug| bug.is_rare()).collect();
-    are_found(&bugs, RARE_BUG_SEEDS);
 }
 
 #[test]
