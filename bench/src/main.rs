@@ -93,6 +93,9 @@ const THREE_SHRINK: u64 = 2;
 /// A row of fewer records says nothing.
 const MIN_RECORDS: u64 = 1_000;
 
+/// A JVM that has not compiled its hot paths yet is not what anybody runs.
+const MIN_WARM_UP: u64 = 200_000;
+
 struct Bench {
     options: Options,
     work: tempfile::TempDir,
@@ -216,7 +219,8 @@ fn show_logs(folder: &Path) {
 
 fn warm_up(cluster: &Cluster, tools: &driver::Tools, shrink: u64) -> Result<()> {
     for row in rows::warm_up() {
-        driver::run(&Row { records: row.records / shrink, ..row }, cluster, tools)?;
+        let records = (row.records / shrink).max(MIN_WARM_UP);
+        driver::run(&Row { records, ..row }, cluster, tools)?;
     }
     Ok(())
 }
