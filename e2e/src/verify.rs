@@ -28,7 +28,7 @@ impl<'a> Checker<'a> {
     pub fn start(namespace: &'a Namespace, cluster: &str, rate: u32) -> Result<Self> {
         let image = std::env::var("VLTAVA_IMAGE")
             .context("VLTAVA_IMAGE names no image: run `cargo xtask test`")?;
-        let bootstrap = format!("{cluster}-bootstrap:9092");
+        let bootstrap = format!("{cluster}-kafka:9092");
         let pod = format!(
             "apiVersion: v1\n\
              kind: Pod\n\
@@ -51,6 +51,9 @@ impl<'a> Checker<'a> {
             anyhow::ensure!(phase == "Running", "it is {phase}");
             Ok(())
         })?;
+        let first = format!("{cluster}-0-0");
+        let describe = ["exec", &first, "--", "/vltava", "topic", "describe", "checked"];
+        wait::until("the checker's topic", START_DEADLINE, || namespace.kubectl(&describe, ""))?;
         let output = tempfile::NamedTempFile::new()?;
         let file = output.reopen()?;
         let logs = follow(namespace, file)?;
