@@ -56,11 +56,11 @@ impl World {
             }
             if due {
                 let message = Message::Consume { id, key, leader_epoch, offset };
-                self.from_client(client, leader, message);
+                self.client_sends(client, leader, message);
             }
             if ends {
                 let message = Message::ListEnd { id: end_id, key, leader_epoch };
-                self.from_client(client, leader, message);
+                self.client_sends(client, leader, message);
             }
         }
     }
