@@ -111,7 +111,8 @@ impl World {
                     key.1, lane.position, header.base_offset
                 ));
             }
-            self.checker.read(key, header)?;
+            let read = self.checker.read(key, header);
+            read.map_err(|e| format!("{e}, by the leader {from} of epoch {epoch}"))?;
             lane.position = header.next_offset();
         }
         Ok(())
