@@ -283,3 +283,27 @@ fn the_watermark_does_not_wait_for_who_was_fenced() {
     let _ = f.fetch(2, 6, 3).unwrap();
     assert_eq!(f.mark(), 6, "3 is gone");
 }
+
+/// The segment that held the high watermark's place goes with the truncation; the next record lies in the one before.
+#[test]
+fn what_is_appended_after_a_truncation_is_not_read_as_committed() {
+    let mut node = leader(rules(), &[1, 2]);
+    let _ = node.append(1);
+    node.replica.log_mut().roll(0).unwrap();
+    let _ = node.append(1);
+    let _ = node.flush();
+    node.fetch(2, 1, 1).unwrap();
+    assert_eq!(node.replica.high_watermark().offset, 1);
+    let _ = node.replica.assign(assignment(2, 6, 1, &[1, 2]), 2);
+    let NextFetch::From(position) = node.replica.next_fetch() else { panic!("it follows") };
+    let told = Divergence { epoch: 5, end_offset: 1 };
+    let truncation = node.replica.diverged(&position, told).unwrap();
+    assert!(node.replica.prepare(&truncation) && node.replica.truncate(&truncation, 0).unwrap());
+    let _ = node.replica.assign(assignment(1, 7, 2, &[1, 2]), 3);
+    let _ = node.append(1);
+    let range = ReadRange { offset: 0, max_bytes: 1_000, min_one: true };
+    let storage::log::Read::Cold(read) = node.replica.read_committed(&range).unwrap() else {
+        panic!("nothing is kept in memory here")
+    };
+    assert_eq!(read.run(false).unwrap().unwrap().len, batch(1).bytes().len());
+}

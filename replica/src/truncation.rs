@@ -87,11 +87,10 @@ impl Replica {
         if self.durable.offset >= end.offset {
             self.durable = end;
         }
-        if self.high_watermark.offset > end.offset {
-            self.high_watermark = end;
-        } else if self.high_watermark.offset < self.log.start_offset() {
-            self.high_watermark = self.log.bound(self.log.start_offset());
-        }
+        // Even where its offset stays, the segment may be gone in which its place was: what is appended there later would be
+        // read as if it were committed.
+        let committed = self.high_watermark.offset.min(end.offset).max(self.log.start_offset());
+        self.high_watermark = self.log.bound(committed);
         Ok(true)
     }
 

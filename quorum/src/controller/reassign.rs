@@ -100,7 +100,7 @@ fn reassign(
                 return Err(ReassignError::FactorChange(original.len(), target.len()));
             }
             check_assignment(image, target, None)?;
-            start(edit, &original, target)
+            start(edit, &kept(before, original, target), target)
         }
         None => cancel(edit, before)?,
     };
@@ -111,6 +111,16 @@ fn reassign(
 fn originals(partition: &PartitionImage) -> Vec<i32> {
     let was = |id: &&i32| !partition.adding_replicas.contains(id);
     partition.replicas.iter().filter(was).copied().collect()
+}
+
+/// Who was there before, and, when nobody else would be left in sync, those whom an overridden reassignment has brought there: they
+/// alone have what is committed, and go when others have it.
+fn kept(before: &PartitionImage, original: Vec<i32>, target: &[i32]) -> Vec<i32> {
+    let stays = |id: &&i32| original.contains(id) || target.contains(id);
+    if before.isr.is_empty() || before.isr.iter().any(|id| stays(&id)) {
+        return original;
+    }
+    original.iter().chain(before.isr.iter()).copied().collect()
 }
 
 /// New replicas that an overridden reassignment brought into the ISR count as added at once (see

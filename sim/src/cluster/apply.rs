@@ -26,10 +26,9 @@ impl World {
         let known = image.broker(machine as i32);
         let registered = process.broker_epoch >= 0
             && known.is_some_and(|broker| broker.epoch >= process.broker_epoch);
-        if registered || process.opened || (early && known.is_some()) {
-            if let Err(error) = self.act_on(machine, &image, registered, flush || noted) {
-                return self.disk_failed(machine, &error);
-            }
+        let acts = registered || process.opened || (early && known.is_some());
+        if acts && let Err(error) = self.act_on(machine, &image, registered, flush || noted) {
+            return self.disk_failed(machine, &error);
         }
         let Some(process) = self.process(machine) else { return Ok(()) };
         process.applied = image;

@@ -93,10 +93,10 @@ impl World {
         }
         of.asked_at = now;
         let to = self.random.usize(..self.machines.len());
-        self.from_client(client, to, Message::Metadata);
+        self.client_sends(client, to, Message::Metadata);
     }
 
-    pub(super) fn from_client(&mut self, client: usize, to: usize, message: Message) {
+    pub(super) fn client_sends(&mut self, client: usize, to: usize, message: Message) {
         let from = self.machines.len() + client;
         self.send(from, to, message);
     }

@@ -56,11 +56,11 @@ impl World {
             }
             if due {
                 let message = Message::Consume { id, key, leader_epoch, offset };
-                self.from_client(client, leader, message);
+                self.client_sends(client, leader, message);
             }
             if ends {
                 let message = Message::ListEnd { id: end_id, key, leader_epoch };
-                self.from_client(client, leader, message);
+                self.client_sends(client, leader, message);
             }
         }
     }
@@ -111,7 +111,8 @@ impl World {
                     key.1, lane.position, header.base_offset
                 ));
             }
-            self.checker.read(key, header)?;
+            let read = self.checker.read(key, header);
+            read.map_err(|e| format!("{e}, by the leader {from} of epoch {epoch}"))?;
             lane.position = header.next_offset();
         }
         Ok(())

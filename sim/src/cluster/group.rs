@@ -38,7 +38,7 @@ impl World {
         // Whether an attempt without an answer has written its offset is not known: the next is another.
         group.offset += 1;
         let (offset, group) = (group.offset, group.group);
-        self.from_client(client, leader, Message::Commit { id, key, group, offset });
+        self.client_sends(client, leader, Message::Commit { id, key, group, offset });
     }
 
     pub(super) fn group_committed(

@@ -76,7 +76,7 @@ impl World {
                 of.next_id = id;
                 let anybody = self.random.usize(..self.machines.len());
                 let to = self.controller().unwrap_or(anybody);
-                self.from_client(client, to, Message::Call { id, call: Call::ProducerIds });
+                self.client_sends(client, to, Message::Call { id, call: Call::ProducerIds });
             }
             return;
         };
@@ -137,7 +137,7 @@ impl World {
         }
         of.next_id = next_id;
         for message in sends {
-            self.from_client(client, leader, message);
+            self.client_sends(client, leader, message);
         }
     }
 

@@ -273,6 +273,21 @@ fn a_reassignment_is_complete_when_the_new_replicas_are_in_sync() {
     assert!(!world.at("t").is_reassigning());
 }
 
+/// The one that alone has what is committed stays until others have it, although nobody wants it any more.
+#[test]
+fn overriding_a_reassignment_loses_nobody_who_is_needed() {
+    let mut world = world_with(4, &[0, 1], 1);
+    world.reassign("t", Some(&[2, 3])).unwrap();
+    world.set_isr("t", &[0, 2]).unwrap();
+    world.silence(&[0]);
+    assert_eq!(world.roles("t"), (2, vec![2], vec![]));
+    world.reassign("t", Some(&[1, 3])).unwrap();
+    assert_eq!(world.roles("t"), (2, vec![2], vec![]));
+    world.set_isr("t", &[2, 1, 3]).unwrap();
+    assert_eq!(*world.at("t").replicas, [1, 3]);
+    assert_eq!(world.roles("t"), (1, vec![1, 3], vec![]));
+}
+
 #[test]
 fn a_reassignment_is_cancelled_overridden_and_refused() {
     let mut world = world_with(4, &[0, 1], 1);
