@@ -100,6 +100,13 @@ impl Scenario {
     }
 }
 
+impl Scenario {
+    fn loses_power(self) -> bool {
+        let weights = self.weights();
+        weights.power + weights.all_power + weights.cut_call > 0
+    }
+}
+
 /// How often what happens.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Weights {
@@ -163,6 +170,8 @@ impl Plan {
         let replication_factor = if random.u8(..5) == 0 { 2 } else { 3 };
         // What only one has may be lost with its disk.
         let safe = scenario.weights().lost + scenario.weights().old > 0;
+        let flush_before_ack = safe || random.u8(..3) > 0;
+        let safe = safe || (!flush_before_ack && scenario.loses_power());
         let min_isr = if safe || random.u8(..3) > 0 { 2 } else { 1 };
         Self {
             scenario,
@@ -177,7 +186,7 @@ impl Plan {
             data_partitions: random.i32(1..=3),
             replication_factor,
             min_isr,
-            flush_before_ack: safe || random.u8(..3) > 0,
+            flush_before_ack,
             in_flight: [1, 2, 5][random.usize(..3)],
             producers: random.usize(1..=3),
             consumers: random.usize(1..=2),
@@ -190,8 +199,7 @@ impl Plan {
     /// What is acknowledged need not be on disks, and the power may fail: then every death counts as the loss of the end of the
     /// logs (KIP-966), and what is committed survives one at a time.
     pub(super) fn one_at_a_time(&self) -> bool {
-        let weights = self.scenario.weights();
-        !self.flush_before_ack && weights.power + weights.all_power + weights.cut_call > 0
+        !self.flush_before_ack && self.scenario.loses_power()
     }
 
     pub(super) fn set_voters(&mut self, machines: &[Machine]) {
