@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use tokio_util::sync::CancellationToken;
 
 use crate::context::Broker;
@@ -13,7 +13,9 @@ pub(crate) async fn run(broker: Arc<Broker>, shutdown: CancellationToken) {
     let every = |key: &str| {
         // Kafka allows 1 ms; more often than that no check makes sense.
         let period_ms = u64::try_from(broker.configs.static_long(key)).unwrap_or(1).max(1);
-        let mut ticks = interval(Duration::from_millis(period_ms));
+        let period = Duration::from_millis(period_ms);
+        // Not at once: clients are served already, and may have written what is old by its timestamps.
+        let mut ticks = interval_at(Instant::now() + period, period);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         ticks
     };

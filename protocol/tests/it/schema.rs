@@ -52,11 +52,12 @@ impl Message {
     }
 }
 
-/// Every message that Kafka still speaks.
+/// Every message that Kafka still speaks, and our own.
 pub(crate) fn all() -> Vec<Message> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas");
     let mut all = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
+    let own = fs::read_dir(folder.join("own")).unwrap();
+    for entry in fs::read_dir(&folder).unwrap().chain(own) {
         let path = entry.unwrap().path();
         if path.extension().is_none_or(|e| e != "json") {
             continue;
