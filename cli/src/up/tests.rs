@@ -135,10 +135,6 @@ fn bad_input_is_refused_with_its_line_and_what_to_do() {
                 "pipeline.yaml:8: vltava up runs one cluster, and Cluster/one at pipeline.yaml:3 is it; remove this one, or start it by another vltava up",
             ],
         ),
-        (
-            format!(
-                "{HEAD}kind: Cluster\nmetadata: {{name: one}}\nspec:\n  brokers: {{replicas: 3}}\n"
-            ),
             &["pipeline.yaml:5: only one broker is supported so far: write replicas: 1"],
         ),
         (

@@ -107,7 +107,7 @@ impl Bug {
         use replica::Planted as R;
         matches!(
             self,
-            Bug::Replica(R::MaximalIsrIgnored | R::BrokerEpochIgnored)
+            Bug::Replica(R::MaximalIsrIgnored | R::BrokerEpochIgnored | R::FetchBeforeFlush)
                 | Bug::Controller(C::BrokerEpochIgnored | C::PartitionEpochIgnored)
                 | Bug::Broker(Mistake::EpochNotedUnflushed)
         )
