@@ -135,14 +135,12 @@ fn bad_input_is_refused_with_its_line_and_what_to_do() {
                 "pipeline.yaml:8: vltava up runs one cluster, and Cluster/one at pipeline.yaml:3 is it; remove this one, or start it by another vltava up",
             ],
         ),
-            &["pipeline.yaml:5: only one broker is supported so far: write replicas: 1"],
-        ),
         (
             format!(
                 "{HEAD}kind: Cluster\nmetadata: {{name: one}}\nspec:\n  config:\n    log.dirs: /data\n"
             ),
             &[
-                "pipeline.yaml:5: config may not set ids, listeners, log.dirs, process.roles or controller.quorum keys: the operator sets them",
+                "pipeline.yaml:5: config may not set ids, racks, listeners, log.dirs, process.roles or controller.quorum keys: the operator sets them",
             ],
         ),
     ];
