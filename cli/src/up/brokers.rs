@@ -100,9 +100,6 @@ impl Shared {
         properties: &BTreeMap<String, String>,
     ) -> Self {
         let mut properties = properties.clone();
-        // On a laptop nobody wants to wait for members that will not come.
-        let rebalance = "group.initial.rebalance.delay.ms";
-        properties.entry(rebalance.to_owned()).or_insert_with(|| "0".to_owned());
         let begun = cluster_of(&folder(&site.data_dir, 0));
         let cluster_id = begun.unwrap_or_else(BrokerConfig::new_cluster_id);
         if listens.len() == 1 {
