@@ -35,7 +35,7 @@ fn a_cluster_grows_shrinks_rolls_and_loses_pods_under_load() -> Result<()> {
         let begun = Instant::now();
         namespace.apply(&cluster("    replicas: 3\n", ""))?;
         namespace.wait_until_ready()?;
-        println!("3 brokers Ready {:.1} s after apply", begun.elapsed().as_secs_f64());
+        eprintln!("3 brokers Ready {:.1} s after apply", begun.elapsed().as_secs_f64());
         let checker = Checker::start(namespace, NAME, 300)?;
 
         step("a pod is killed", || kill_one(namespace, "0"))?;
@@ -65,7 +65,7 @@ fn a_cluster_grows_shrinks_rolls_and_loses_pods_under_load() -> Result<()> {
         })?;
 
         let report = checker.finish()?;
-        println!("{report}");
+        eprintln!("{report}");
         ensure!(report.contains(" failed 0 lost 0 duplicated 0 out-of-order 0 "), "{report}");
         Ok(())
     })
@@ -74,7 +74,7 @@ fn a_cluster_grows_shrinks_rolls_and_loses_pods_under_load() -> Result<()> {
 fn step(what: &str, act: impl FnOnce() -> Result<()>) -> Result<()> {
     let begun = Instant::now();
     act().with_context(|| what.to_owned())?;
-    println!("{what}: {:.1} s", begun.elapsed().as_secs_f64());
+    eprintln!("{what}: {:.1} s", begun.elapsed().as_secs_f64());
     Ok(())
 }
 
