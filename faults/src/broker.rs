@@ -96,6 +96,8 @@ impl Broker {
         self.child = None;
         let log = std::fs::read_to_string(&self.log).unwrap_or_default();
         let last = log.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default();
+        // The report names files as the broker's data folder has them: where that lay is of no use to a reader.
+        let last = last.replace(&format!("{}/", self.disk.data().display()), "");
         Ok(Some(format!("broker {} ended by itself ({status}): {last}", self.id)))
     }
 
