@@ -32,7 +32,6 @@ pub(crate) const MAX_BACKOFF: Duration = Duration::from_secs(1);
 const MAX_SUGGESTED: usize = 100;
 
 /// What a connection is for. Channels do not wait for each other.
-#[allow(dead_code)] // The cluster's own requests use the first two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Channel {
     /// Short requests: to the controller, between coordinators.

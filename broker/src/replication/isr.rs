@@ -20,7 +20,6 @@ const MAX_PERIOD: Duration = Duration::from_secs(5);
 const MIN_PERIOD: Duration = Duration::from_millis(50);
 
 /// One partition's proposal.
-#[allow(dead_code)] // Read by whoever asks the controller.
 #[derive(Debug, Clone)]
 pub(crate) struct PartitionProposal {
     pub(crate) topic_id: Uuid,
