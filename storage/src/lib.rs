@@ -4,6 +4,7 @@
 //! - [`log`]: segments, indexes, append, read, recovery, retention.
 //! - [`producers`]: idempotent producers' state; pure but for its snapshots.
 //! - [`epochs`]: leader epochs and where they begin.
+//! - [`epoch_file`]: which registration of the broker the directory remembers.
 //! - [`flusher`]: group commit.
 //! - [`log_dir`]: the directory: which partitions, how the last shutdown went.
 //! - [`checkpoint`]: Kafka's offset checkpoint files.
@@ -19,6 +20,7 @@
 
 pub mod checkpoint;
 pub mod disk;
+pub mod epoch_file;
 pub mod epochs;
 pub mod flusher;
 pub mod log;
@@ -26,6 +28,7 @@ pub mod log_dir;
 pub mod producers;
 
 pub use disk::{Disk, DiskError, DiskFailure, DiskFile, OpenMode, OsDisk};
+pub use epoch_file::EpochFile;
 pub use flusher::{FlushTarget, Flusher};
 pub use log::{Log, LogConfig};
 pub use log_dir::{LogDir, LogDirError};

@@ -9,10 +9,9 @@ use std::thread::JoinHandle;
 
 use parking_lot::{Condvar, Mutex};
 use quorum::MetadataImage;
-use storage::DiskError;
+use storage::{DiskError, EpochFile};
 use tokio::sync::watch;
 
-use super::epoch_file::EpochFile;
 use crate::config::Configs;
 use crate::context::ImageCell;
 use crate::partition::Partitions;

@@ -8,14 +8,12 @@
 //! | [`to_controller`] | requests of this broker to the active controller, wherever that is |
 //! | [`forward`] | clients' administrative requests, passed on to the active controller |
 //! | [`lifecycle`] | registers, sends heartbeats, gives leaderships away before a stop |
-//! | [`epoch_file`] | what the data folder remembers of its last registration |
 //! | [`duties`] | what the active controller's node does by the clock |
 //! | [`isr`] | leaders' proposals of in-sync replicas on their way to the controller |
 //! | [`voters`] | who votes, from the configuration |
 //! | [`watchdog`] | notices dead brokers before their sessions end |
 
 pub(crate) mod duties;
-pub(crate) mod epoch_file;
 pub(crate) mod forward;
 pub(crate) mod isr;
 pub(crate) mod lifecycle;

@@ -9,10 +9,9 @@ use quorum::MetadataImage;
 use quorum::controller::ControllerSettings;
 use quorum::node::{Limits, NodeConfig, QuorumNode};
 use quorum::raft::Voter;
-use storage::{Disk, LogDir};
+use storage::{Disk, EpochFile, LogDir};
 
 use super::calls::PendingCall;
-use super::epoch_file::EpochFile;
 use super::fetcher::Fetcher;
 use super::hosted::Hosted;
 use super::message::Key;
@@ -147,8 +146,8 @@ impl Machine {
         }
         let disk: Arc<dyn Disk> = Arc::new(self.disk.clone());
         let log_dir = LogDir::open(Arc::clone(&disk), &dir).map_err(|e| text(&e))?;
-        let epoch_file = EpochFile::open(Arc::clone(&disk)).map_err(|e| text(&e))?;
-        let noted = epoch_file.epoch().unwrap_or(-1);
+        let epoch_file = EpochFile::open(Arc::clone(&disk), &data_dir()).map_err(|e| text(&e))?;
+        let noted = epoch_file.epoch();
         let previous_epoch = log_dir.clean_shutdown_epoch().unwrap_or(-1).max(noted);
         let quorum = self.open_quorum(now, plan, bug, disk)?;
         let image = Arc::clone(quorum.image());

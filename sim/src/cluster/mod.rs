@@ -8,7 +8,7 @@
 //! | `world` | time, events, what happens next |
 //! | `machine` | a disk, clocks, and the broker that runs on it |
 //! | `quorum_io`, `calls` | the quorum's node; what is asked of the active controller |
-//! | `lifecycle`, `epoch_file` | registration, heartbeats, a controlled stop |
+//! | `lifecycle` | registration, heartbeats, a controlled stop |
 //! | `apply` | from a committed image to replicas |
 //! | `hosted`, `serve`, `fetcher`, `isr`, `disk_work`, `coordinator` | a broker's work around [`replica::Replica`] |
 //! | `client`, `producer`, `consumer`, `group`, `admin` | who uses the cluster |
@@ -28,7 +28,6 @@ mod client;
 mod consumer;
 mod coordinator;
 mod disk_work;
-mod epoch_file;
 mod faults;
 mod fetcher;
 mod group;

@@ -8,13 +8,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use storage::{Disk, DiskError};
+use crate::{Disk, DiskError};
 
 const FILE_NAME: &str = "broker-epoch";
 
 /// The file with the epoch.
 #[derive(Debug)]
-pub(crate) struct EpochFile {
+pub struct EpochFile {
     disk: Arc<dyn Disk>,
     path: PathBuf,
     /// What the file says; `None` when there is none.
@@ -28,7 +28,7 @@ impl EpochFile {
     ///
     /// # Errors
     /// The disk refuses. A file that cannot be understood counts as none: that is the safe side.
-    pub(crate) fn open(disk: Arc<dyn Disk>, dir: &Path) -> Result<Self, DiskError> {
+    pub fn open(disk: Arc<dyn Disk>, dir: &Path) -> Result<Self, DiskError> {
         let path = dir.join(FILE_NAME);
         let content = disk.read_file(&path)?;
         let parse = |bytes: &[u8]| std::str::from_utf8(bytes).ok()?.trim().parse().ok();
@@ -37,7 +37,7 @@ impl EpochFile {
     }
 
     /// The last epoch that nothing was lost since, -1 for none.
-    pub(crate) fn epoch(&self) -> i64 {
+    pub fn epoch(&self) -> i64 {
         self.noted.unwrap_or(-1)
     }
 
@@ -46,7 +46,7 @@ impl EpochFile {
     ///
     /// # Errors
     /// The disk refuses.
-    pub(crate) fn note(&mut self, broker_epoch: i64, durable: bool) -> Result<(), DiskError> {
+    pub fn note(&mut self, broker_epoch: i64, durable: bool) -> Result<(), DiskError> {
         self.tainted |= !durable;
         let wanted = (!self.tainted).then_some(broker_epoch);
         if wanted == self.noted {
@@ -70,7 +70,7 @@ impl EpochFile {
 
 #[cfg(test)]
 mod tests {
-    use storage::OsDisk;
+    use crate::OsDisk;
 
     use super::*;
 
