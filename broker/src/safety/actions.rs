@@ -1,6 +1,6 @@
 //! What is done for whoever asks. All of it is in the metadata log, so it goes on after any interruption.
 
-use quorum::balance::{Plan, evacuate, remaining, spread};
+use quorum::balance::{Plan, evacuate, remaining, spread, under_way};
 use quorum::controller::{AlterReassignments, DrainLeaders, Reassignment, UnregisterBroker};
 
 use super::answers::{DrainAnswer, MovesAnswer, StopAnswer, blocked_answers};
@@ -47,7 +47,7 @@ pub(super) async fn move_off(broker: &Broker, brokers: &[i32]) -> Result<MovesAn
     let left = remaining(&broker.image(), &sizes, brokers);
     Ok(MovesAnswer {
         planned,
-        moving: moving(broker),
+        moving: under_way(&broker.image()),
         left: left.replicas,
         bytes_left: left.bytes,
         blocked: blocked_answers(blocked),
@@ -60,7 +60,7 @@ pub(super) async fn spread_out(broker: &Broker) -> Result<MovesAnswer, ActionErr
     let plan = spread(&broker.image(), &sizes, MAX_MOVING);
     let bytes_left = plan.bytes;
     let (planned, blocked) = begin(broker, plan).await?;
-    let moving = moving(broker);
+    let moving = under_way(&broker.image());
     Ok(MovesAnswer { planned, moving, left: moving, bytes_left, blocked: blocked_answers(blocked) })
 }
 
@@ -114,10 +114,4 @@ async fn begin(
         tracing::warn!("a planned move was refused: {error}");
     }
     Ok((answers.iter().filter(|answer| answer.is_ok()).count(), plan.blocked))
-}
-
-fn moving(broker: &Broker) -> usize {
-    let image = broker.image();
-    let all = image.topics().iter().flat_map(|topic| topic.iter());
-    all.filter(|(_, partition)| partition.is_reassigning()).count()
 }

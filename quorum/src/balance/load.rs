@@ -74,7 +74,7 @@ pub(super) fn size(sizes: &Sizes, topic: &TopicImage, index: i32) -> u64 {
 }
 
 /// How many partitions are being moved.
-pub(super) fn under_way(image: &MetadataImage) -> usize {
+pub fn under_way(image: &MetadataImage) -> usize {
     let all = image.topics().iter().flat_map(|topic| topic.iter());
     all.filter(|(_, partition)| partition.is_reassigning()).count()
 }

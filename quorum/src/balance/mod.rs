@@ -15,6 +15,7 @@ use std::collections::HashMap;
 use protocol::{Str, Uuid};
 
 pub use evacuate::{Remaining, evacuate, remaining};
+pub use load::under_way;
 pub use spread::spread;
 
 use crate::controller::Reassignment;
