@@ -14,6 +14,7 @@ use client::{
 use futures_util::future::BoxFuture;
 use protocol::Str;
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::topics::TopicSpec;
@@ -68,7 +69,10 @@ const POLL: Duration = Duration::from_secs(1);
 /// How long to wait after an error.
 const BACK_OFF: Duration = Duration::from_millis(500);
 
-/// Longest wait for the end of the log.
+/// How long to wait before a broker is asked again about a topic that it does not know.
+const UNKNOWN_PAUSE: Duration = Duration::from_millis(50);
+
+/// Longest wait for a topic that was made to be known, or for the end of the log.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl TopicLog {
@@ -191,11 +195,20 @@ async fn check_compacted(client: &Client, topic: &str) -> Result<(), StoreError>
     }
 }
 
+/// The topic's partitions. Any broker may be asked, and one that is behind does not know a topic that was made just now.
 async fn partitions(client: &Client, topic: &str) -> Result<Vec<i32>, StoreError> {
-    let described = client.admin().describe_topics(&[topic.to_owned()]).await?;
-    let description =
-        described.into_iter().next().ok_or_else(|| StoreError::NoTopic(topic.to_owned()))?;
-    Ok(description.partitions.iter().map(|partition| partition.id).collect())
+    let deadline = Instant::now() + READ_TIMEOUT;
+    loop {
+        let described = client.admin().describe_topics(&[topic.to_owned()]).await?;
+        let known = described.into_iter().next().filter(|description| description.error.is_none());
+        match known {
+            Some(description) if !description.partitions.is_empty() => {
+                return Ok(description.partitions.iter().map(|partition| partition.id).collect());
+            }
+            _ if Instant::now() < deadline => tokio::time::sleep(UNKNOWN_PAUSE).await,
+            _ => return Err(StoreError::NoTopic(topic.to_owned())),
+        }
+    }
 }
 
 /// Reads for as long as the log is used.
