@@ -85,6 +85,13 @@ pub(crate) enum PeerError {
     Encode(#[from] EncodeError),
 }
 
+impl PeerError {
+    /// Whether nobody listens at the peer's address.
+    pub(crate) fn is_refused(&self) -> bool {
+        matches!(self, Self::Connect { source, .. } if source.kind() == io::ErrorKind::ConnectionRefused)
+    }
+}
+
 /// The other brokers, as far as requests to them go. Shared by all who have something to ask.
 #[derive(Debug)]
 pub(crate) struct Peers {
@@ -163,6 +170,12 @@ impl Peers {
         let link = self.link(node, channel)?;
         let deadline = Instant::now() + timeout;
         link.call(&self.settings, version, request, deadline).await
+    }
+
+    /// Whether there has been a connection to the node at the address that it has now.
+    pub(crate) fn has_reached(&self, node: i32) -> bool {
+        let inner = self.inner.lock();
+        inner.links.iter().any(|((id, _), link)| *id == node && link.has_connected())
     }
 
     fn link(&self, node: i32, channel: Channel) -> Result<Arc<Link>, PeerError> {

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use quorum::raft::NoAnswer;
+
 /// What happens to a message.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Weather {
@@ -55,6 +57,14 @@ impl Network {
         let mut delay =
             || if random.u32(..1000) < late { random.u64(50..1500) } else { random.u64(1..12) };
         (0..copies).map(|_| delay()).collect()
+    }
+
+    /// What a transport may tell its caller about a request to a machine with a process or without: nothing, silence, or
+    /// a refused connection. Now and then it is refused although the process lives (a full backlog, a wrong address).
+    pub(crate) fn gives_up(random: &mut fastrand::Rng, alive: bool) -> Option<NoAnswer> {
+        let noticed = if alive { random.u32(..1000) < 2 } else { random.bool() };
+        let refused = noticed && (alive || random.bool());
+        noticed.then_some(if refused { NoAnswer::Refused } else { NoAnswer::Silence })
     }
 
     pub(crate) fn is_cut(&self, now: u64, from: usize, to: usize) -> bool {

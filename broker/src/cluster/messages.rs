@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use protocol::messages::QuorumMessageRequest;
 use protocol::{ErrorCode, Str};
-use quorum::raft::{Call, Request, Response};
+use quorum::raft::{Call, NoAnswer, Request, Response};
 
 use crate::peers::{Channel, Peers};
 
@@ -25,12 +25,12 @@ pub(crate) struct Messenger {
 }
 
 impl Messenger {
-    /// Sends a message; `then` gets the answer, or `None` when there is none.
+    /// Sends a message; `then` gets the answer, or why there is none.
     pub(crate) fn send(
         &self,
         to: i32,
         request: Request,
-        then: impl FnOnce(Option<Response>) + Send + 'static,
+        then: impl FnOnce(Result<Response, NoAnswer>) + Send + 'static,
     ) {
         // Votes must not wait behind a fetch that stays at the leader.
         let (channel, timeout) =
@@ -57,28 +57,28 @@ async fn exchange(
     channel: Channel,
     message: &QuorumMessageRequest,
     timeout: Duration,
-) -> Option<Response> {
+) -> Result<Response, NoAnswer> {
     match peers.call(to, channel, VERSION, message, timeout).await {
         Ok(answer) if answer.error_code == ErrorCode::NONE.0 => {
             if answer.leader_id >= 0 && !answer.leader_host.is_empty() {
                 peers.suggest(answer.leader_id, &answer.leader_host, answer.leader_port);
             }
             match Response::from_bytes(&answer.message) {
-                Ok(response) => Some(response),
+                Ok(response) => Ok(response),
                 Err(error) => {
                     tracing::warn!(node = to, %error, "a quorum message cannot be read");
-                    None
+                    Err(NoAnswer::Silence)
                 }
             }
         }
         Ok(answer) => {
             let code = ErrorCode(answer.error_code);
             tracing::warn!(node = to, error = code.message(), "a quorum message was refused");
-            None
+            Err(NoAnswer::Silence)
         }
         Err(error) => {
             tracing::debug!(node = to, %error, "a quorum message was not answered");
-            None
+            Err(if error.is_refused() { NoAnswer::Refused } else { NoAnswer::Silence })
         }
     }
 }

@@ -126,6 +126,11 @@ impl QuorumHandle {
         *self.leader.borrow()
     }
 
+    /// Tells whenever another leads.
+    pub(crate) fn leader_changes(&self) -> watch::Receiver<QuorumLeader> {
+        self.leader.clone()
+    }
+
     /// Whether this node leads.
     pub(crate) fn leads(&self) -> bool {
         self.leader().node_id == Some(self.node_id)
@@ -258,8 +263,8 @@ impl Running {
                 let events = self.events.clone();
                 self.parts.messenger.send(to, request, move |answer| {
                     let input = match answer {
-                        Some(response) => Input::Response { from: to, id, response },
-                        None => Input::RequestFailed { to, id },
+                        Ok(response) => Input::Response { from: to, id, response },
+                        Err(why) => Input::RequestFailed { to, id, why },
                     };
                     // The thread has ended: nobody needs the answer.
                     events.send(Event::Input(input)).ok();

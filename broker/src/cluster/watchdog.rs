@@ -2,8 +2,8 @@
 //!
 //! The active controller keeps an idle connection to every unfenced broker. When a process dies its machine closes the
 //! connection, and refuses the next one: then nobody listens there, and the broker is fenced at once instead of after
-//! `broker.session.timeout.ms`. Anything else (no answer, a connection that works again) says nothing, and the session
-//! decides. Fencing a broker that lives after all costs it its leaderships for a heartbeat, no record.
+//! `broker.session.timeout.ms`. Anything else (no answer, a connection that works again, an address that this node has
+//! never reached) says nothing, and the session decides. Fencing a broker that lives after all costs it its leaderships for a heartbeat, no record.
 
 use std::collections::HashMap;
 use std::io::ErrorKind;
@@ -37,9 +37,11 @@ pub(crate) async fn run(broker: Arc<Broker>, stop: CancellationToken) {
 async fn forever(broker: &Arc<Broker>) {
     let mut watches: JoinSet<Watched> = JoinSet::new();
     let mut watched: HashMap<Watched, tokio::task::AbortHandle> = HashMap::new();
+    let mut leader = broker.quorum.leader_changes();
     loop {
         tokio::select! {
             () = sleep(INTERVAL) => {}
+            Ok(()) = leader.changed() => {}
             Some(ended) = watches.join_next() => {
                 if let Ok(of) = ended {
                     watched.remove(&of);
@@ -61,9 +63,10 @@ async fn forever(broker: &Arc<Broker>) {
                 continue;
             }
             let (host, port) = (other.host.to_string(), other.port);
+            let reached = broker.peers.has_reached(other.id);
             let broker = Arc::clone(broker);
             let watch = watches.spawn(async move {
-                if dies(&host, port).await {
+                if dies(&host, port, reached).await {
                     fence(&broker, of).await;
                 }
                 of
@@ -73,18 +76,22 @@ async fn forever(broker: &Arc<Broker>) {
     }
 }
 
-/// Returns when the connection has ended: true if nobody listens there any more.
-async fn dies(host: &str, port: u16) -> bool {
-    let Ok(Ok(mut stream)) = timeout(CONNECT_TIMEOUT, TcpStream::connect((host, port))).await
-    else {
-        // Whether it was ever there is not known: its session decides.
-        sleep(CONNECT_TIMEOUT).await;
-        return false;
-    };
-    // A broker says nothing by itself: what comes is the end.
-    let mut byte = [0_u8; 1];
-    if stream.read(&mut byte).await.is_ok_and(|bytes| bytes > 0) {
-        return false;
+/// Returns when the connection has ended: true if nobody listens there any more. `reached`: somebody did before.
+async fn dies(host: &str, port: u16, reached: bool) -> bool {
+    match timeout(CONNECT_TIMEOUT, TcpStream::connect((host, port))).await {
+        Ok(Ok(mut stream)) => {
+            // A broker says nothing by itself: what comes is the end.
+            let mut byte = [0_u8; 1];
+            if stream.read(&mut byte).await.is_ok_and(|bytes| bytes > 0) {
+                return false;
+            }
+        }
+        // It died before this controller became the active one, perhaps as the one before.
+        Ok(Err(error)) if reached && error.kind() == ErrorKind::ConnectionRefused => {}
+        _ => {
+            sleep(CONNECT_TIMEOUT).await;
+            return false;
+        }
     }
     refuses(host, port).await && {
         sleep(REFUSED_AGAIN).await;

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -29,6 +30,8 @@ pub(super) struct Link {
     state: Mutex<State>,
     /// The peer has moved or left: whatever is in flight ends.
     gone: CancellationToken,
+    /// There was a connection once.
+    has_connected: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -56,12 +59,22 @@ struct Outgoing {
 
 impl Link {
     pub(super) fn new(host: String, port: u16) -> Self {
-        Self { host, port, state: Mutex::default(), gone: CancellationToken::new() }
+        Self {
+            host,
+            port,
+            state: Mutex::default(),
+            gone: CancellationToken::new(),
+            has_connected: AtomicBool::new(false),
+        }
     }
 
     /// Ends the connection and all calls on it.
     pub(super) fn close(&self) {
         self.gone.cancel();
+    }
+
+    pub(super) fn has_connected(&self) -> bool {
+        self.has_connected.load(Ordering::Relaxed)
     }
 
     pub(super) async fn call<R: Request>(
@@ -111,6 +124,7 @@ impl Link {
             source,
         })?;
         state.failures = 0;
+        self.has_connected.store(true, Ordering::Relaxed);
         let (sender, requests) = mpsc::channel(QUEUE);
         let end = self.gone.child_token();
         let connection = Connection { requests: sender, end: end.clone() };

@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use super::proposal::{Done, Proposal, Waiter};
 use crate::image::MetadataImage;
-use crate::raft::{Request, Response, Voter};
+use crate::raft::{NoAnswer, Request, Response, Voter};
 
 /// What happens to a node.
 #[derive(Debug)]
@@ -37,6 +37,8 @@ pub enum Input {
         to: i32,
         /// The request's.
         id: u64,
+        /// Why not.
+        why: NoAnswer,
     },
     /// A command for the active controller.
     Propose(Proposal),

@@ -272,7 +272,9 @@ impl QuorumNode {
             Input::Response { from, id, response } => {
                 self.raft.response(now_ms, from, id, response);
             }
-            Input::RequestFailed { to, id } => self.raft.request_failed(now_ms, to, id),
+            Input::RequestFailed { to, id, why } => {
+                self.raft.request_failed(now_ms, to, id, why);
+            }
             Input::Propose(proposal) => self.propose(proposal, entropy),
             Input::ChangeVoters { change, done } => match self.raft.change_voters(now_ms, change) {
                 Ok(offset) => self.active.wait_for_change(offset, done),

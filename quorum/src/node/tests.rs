@@ -6,7 +6,7 @@ use sim::SimDisk;
 use super::*;
 use crate::controller::{AllocateProducerIds, ConfigError};
 use crate::image::ConfigMap;
-use crate::raft::Timing;
+use crate::raft::{NoAnswer, Timing};
 use crate::record::ConfigResource;
 
 struct Count(u8);
@@ -127,9 +127,26 @@ fn a_folder_of_the_version_before_the_quorum_opens_as_epoch_0() {
 }
 
 /// A network without faults: everything arrives at once.
-fn settle(nodes: &mut [QuorumNode], now: u64, mut todo: Vec<(usize, Input)>) {
+fn settle(nodes: &mut [QuorumNode], now: u64, todo: Vec<(usize, Input)>) {
+    settle_without(nodes, now, todo, None);
+}
+
+/// As [`settle`], while one node's process has ended: connections to it are refused.
+fn settle_without(
+    nodes: &mut [QuorumNode],
+    now: u64,
+    mut todo: Vec<(usize, Input)>,
+    dead: Option<usize>,
+) {
     while !todo.is_empty() {
         let (index, input) = todo.remove(0);
+        if Some(index) == dead {
+            if let Input::Request { from, id, .. } = input {
+                let why = NoAnswer::Refused;
+                todo.push((from as usize, Input::RequestFailed { to: index as i32, id, why }));
+            }
+            continue;
+        }
         for output in nodes[index].handle(now, input, &mut Count(0)).unwrap() {
             match output {
                 Output::Request { to, id, request } => {
@@ -201,6 +218,34 @@ fn leadership_is_handed_over_without_a_pause() {
     settle(&mut nodes, now, vec![(to, Input::Resign)]);
     assert_eq!(nodes.iter().filter(|node| node.is_active()).count(), 1);
     assert!(!nodes[to].is_active());
+}
+
+#[test]
+fn a_leader_whose_process_has_ended_is_not_waited_for() {
+    let (mut nodes, mut now, dead) = three();
+    // The last that it says are the answers to the fetches that wait; the next fetches find nobody.
+    let timing = Timing::default();
+    now += timing.fetch_max_wait_ms;
+    let last = nodes[dead].handle(now, Input::Tick, &mut Count(0)).unwrap();
+    let answers: Vec<(usize, Input)> = last
+        .into_iter()
+        .filter_map(|output| match output {
+            Output::Response { to, id, response } => {
+                Some((to as usize, Input::Response { from: dead as i32, id, response }))
+            }
+            _ => None,
+        })
+        .collect();
+    assert_eq!(answers.len(), 3);
+    settle_without(&mut nodes, now, answers, Some(dead));
+    let ended = now;
+    while !nodes[(dead + 1) % 3].is_active() && !nodes[(dead + 2) % 3].is_active() {
+        now += 10;
+        assert!(now < ended + timing.fetch_timeout_ms, "waited for the fetch timeout");
+        let ticks = (0..nodes.len()).map(|index| (index, Input::Tick)).collect();
+        settle_without(&mut nodes, now, ticks, Some(dead));
+    }
+    assert!(now - ended <= timing.election_timeout_ms / 2, "it took {} ms", now - ended);
 }
 
 #[test]

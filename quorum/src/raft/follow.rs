@@ -18,6 +18,8 @@ pub(super) struct Fetcher {
     download: Option<Download>,
     /// What the leader said to be committed.
     leader_high_watermark: u64,
+    /// Attempts in a row that found nobody listening.
+    refused: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +28,22 @@ struct Outstanding {
     id: u64,
     until: u64,
 }
+
+/// Why a request has no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoAnswer {
+    /// Nothing was heard: the request or its answer may be lost, or late.
+    Silence,
+    /// The connection was refused: nobody listens where the node is said to be.
+    Refused,
+}
+
+/// A process that restarts may be refused for a moment although it goes on: so many refusals in a row mean that it has
+/// ended.
+const REFUSALS: u32 = 2;
+/// A follower that sees the leader's process end waits for a random part of this part of the election timeout: all
+/// followers see it at the same time.
+const HASTE: u64 = 4;
 
 /// A snapshot that is being fetched.
 #[derive(Debug)]
@@ -39,10 +57,14 @@ impl Fetcher {
         self.outstanding.map_or(self.next_at, |outstanding| outstanding.until)
     }
 
-    pub(super) fn failed(&mut self, to: i32, id: u64, next_at: u64) {
+    fn failed(&mut self, to: i32, id: u64, next_at: u64, why: NoAnswer) {
         if self.outstanding.is_some_and(|of| (of.to, of.id) == (to, id)) {
             self.outstanding = None;
             self.next_at = next_at;
+            self.refused = match why {
+                NoAnswer::Silence => 0,
+                NoAnswer::Refused => self.refused.saturating_add(1),
+            };
         }
     }
 }
@@ -77,6 +99,27 @@ impl Raft {
         self.fetcher.outstanding = Some(Outstanding { to, id, until: self.now + wait.max(1) });
     }
 
+    /// A request of this replica will have no answer.
+    pub fn request_failed(&mut self, now: u64, to: i32, id: u64, why: NoAnswer) {
+        self.at(now);
+        self.fetcher.failed(to, id, self.now + self.timing.retry_backoff_ms, why);
+        if self.fetcher.refused >= REFUSALS && self.leader() == Some(to) {
+            self.bury_leader();
+        }
+        self.poll_fetch();
+    }
+
+    /// The leader's process has ended: it need not be waited for. If it lives after all, the other voters follow it still
+    /// and the pre-vote fails.
+    fn bury_leader(&mut self) {
+        self.lost_epoch = Some(self.hard.epoch);
+        let wait = self.random.below(self.timing.election_timeout_ms / HASTE + 1);
+        self.become_unattached(self.hard.epoch);
+        if let Role::Unattached { election_at } = &mut self.role {
+            *election_at = self.now + wait;
+        }
+    }
+
     fn next_fetch(&self) -> Call {
         match &self.fetcher.download {
             Some(download) => Call::FetchSnapshot {
@@ -101,6 +144,7 @@ impl Raft {
             return;
         }
         self.fetcher.outstanding = None;
+        self.fetcher.refused = 0;
         let (now, backoff) = (self.now, self.timing.retry_backoff_ms.max(1));
         // Answers that bring nothing on must not be asked for again at once.
         self.fetcher.next_at = now + backoff;

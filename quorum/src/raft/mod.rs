@@ -47,6 +47,7 @@ mod voters;
 
 pub use codec::{CodecError, MAX_MESSAGE_BYTES};
 pub use effect::Effect;
+pub use follow::NoAnswer;
 pub use message::{Answer, Call, Fetched, Refusal, Request, Response};
 #[cfg(feature = "planted")]
 pub use planted::Planted;

@@ -279,13 +279,6 @@ impl Raft {
         self.poll_fetch();
     }
 
-    /// A request of this replica will have no answer.
-    pub fn request_failed(&mut self, now: u64, to: i32, id: u64) {
-        self.at(now);
-        self.fetcher.failed(to, id, self.now + self.timing.retry_backoff_ms);
-        self.poll_fetch();
-    }
-
     /// Whether [`Raft::persisted`] has been called for everything that was appended.
     pub fn is_durable(&self) -> bool {
         self.durable_end == self.log.end()
@@ -311,7 +304,7 @@ impl Raft {
         self.voters.compacted(start);
     }
 
-    fn at(&mut self, now: u64) {
+    pub(super) fn at(&mut self, now: u64) {
         self.now = self.now.max(now);
     }
 

@@ -9,6 +9,7 @@ use quorum::raft::{Call as QuorumCall, Request, Response};
 use super::Mistake;
 use super::message::Message;
 use super::world::{Event, Task, World};
+use crate::network::Network;
 
 impl World {
     pub(super) fn quorum_hears(
@@ -80,9 +81,9 @@ impl World {
                     }
                     let bytes = request.to_bytes();
                     self.send(machine, to, Message::QuorumRequest { id, bytes });
-                    // Some transports notice that nobody is there.
-                    if self.machines[to].process.is_none() && self.random.bool() {
-                        self.at(2, Event::QuorumFailed { from: machine, to, id });
+                    let alive = self.machines[to].process.is_some();
+                    if let Some(why) = Network::gives_up(&mut self.random, alive) {
+                        self.at(2, Event::QuorumFailed { from: machine, to, id, why });
                     }
                 }
                 Output::Response { to, id, response } => {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use protocol::Uuid;
 use quorum::node::Input;
+use quorum::raft::NoAnswer;
 
 use super::admin::Admin;
 use super::check::Checker;
@@ -54,6 +55,7 @@ pub(super) enum Event {
         from: usize,
         to: usize,
         id: u64,
+        why: NoAnswer,
     },
     Task {
         machine: usize,
@@ -222,8 +224,8 @@ impl World {
                 self.report.messages += 1;
                 self.arrives(from, to, message)?;
             }
-            Event::QuorumFailed { from, to, id } => {
-                self.hand_in(from, vec![Input::RequestFailed { to: to as i32, id }])?;
+            Event::QuorumFailed { from, to, id, why } => {
+                self.hand_in(from, vec![Input::RequestFailed { to: to as i32, id, why }])?;
             }
             Event::Task { machine, life, task } => {
                 let of = &self.machines[machine];

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use quorum::node::{Input, Output};
-use quorum::raft::{Answer, Request, Response, Voter};
+use quorum::raft::{Answer, NoAnswer, Request, Response, Voter};
 
 use super::check::Checker;
 use super::client::Answers;
@@ -34,7 +34,7 @@ pub(super) enum Event {
     Alarm { machine: usize, life: u64, alarm: u64 },
     Request { from: usize, to: usize, id: u64, bytes: Bytes },
     Response { from: usize, to: usize, id: u64, bytes: Bytes },
-    Failed { from: usize, to: usize, id: u64 },
+    Failed { from: usize, to: usize, id: u64, why: NoAnswer },
     Start(usize),
     Propose,
     Fault,
@@ -171,8 +171,8 @@ impl World {
                 self.report.messages += 1;
                 self.hand_in(to, vec![Input::Response { from: from as i32, id, response }])?;
             }
-            Event::Failed { from, to, id } => {
-                self.hand_in(from, vec![Input::RequestFailed { to: to as i32, id }])?;
+            Event::Failed { from, to, id, why } => {
+                self.hand_in(from, vec![Input::RequestFailed { to: to as i32, id, why }])?;
             }
             Event::Start(machine) => self.start(machine)?,
             Event::Propose => self.propose()?,
@@ -244,11 +244,9 @@ impl World {
                         |bytes| Event::Request { from: machine, to, id, bytes },
                         bytes,
                     );
-                    // Some transports notice that nobody is there.
-                    if to >= self.machines.len()
-                        || (self.machines[to].node.is_none() && self.random.bool())
-                    {
-                        self.at(2, Event::Failed { from: machine, to, id });
+                    let alive = self.machines.get(to).is_some_and(|of| of.node.is_some());
+                    if let Some(why) = Network::gives_up(&mut self.random, alive) {
+                        self.at(2, Event::Failed { from: machine, to, id, why });
                     }
                 }
                 Output::Response { to, id, response } => {
