@@ -533,6 +533,11 @@ impl QuorumNode {
         self.raft.voters().current()
     }
 
+    /// The voters of the newest committed record; `None` while no record names any.
+    pub fn committed_voters(&self) -> Option<&VoterSet> {
+        self.raft.voters().before(self.raft.high_watermark())
+    }
+
     /// The log, for checks.
     pub fn log(&self) -> &MetadataLog {
         &self.log

@@ -105,8 +105,11 @@ impl World {
         self.controller().is_some()
             && active.all(|node| {
                 let mut wanted = self.machines.iter().take(self.plan.voters);
-                wanted.all(|machine| node.voters().contains(machine.replica()))
-                    && node.voters().len() == self.plan.voters
+                // What is not committed may go with the leader's disk.
+                node.committed_voters().is_some_and(|voters| {
+                    wanted.all(|machine| voters.contains(machine.replica()))
+                        && voters.len() == self.plan.voters
+                })
             })
     }
 

@@ -73,6 +73,10 @@ impl World {
                 "stop" if up => self.stop(victim),
                 "reassign" => self.reassign(),
                 "elect" => self.elect(),
+                "ambush" => {
+                    self.lie_in_wait();
+                    Ok(())
+                }
                 "resign" => {
                     let to = self.random.usize(..self.plan.voters) as i32;
                     let leader = self.controller().unwrap_or(victim);
@@ -192,6 +196,13 @@ impl World {
         if !self.is_spare(victim) {
             return Ok(());
         }
+        self.replace_disk(victim, 2_000);
+        self.and_others(victim);
+        Ok(())
+    }
+
+    /// A machine goes down and comes back with an empty disk, after `longest` ms at most.
+    pub(super) fn replace_disk(&mut self, victim: usize, longest: u64) {
         self.say(|| format!("{victim} loses its disk"));
         self.go_down(victim, false);
         let mut random = self.random.fork();
@@ -199,10 +210,8 @@ impl World {
         of.new_disk(&mut random);
         of.replaced = true;
         self.report.lost_disks += 1;
-        let delay = self.random.u64(1..2_000);
+        let delay = self.random.u64(1..longest);
         self.at(delay, Event::Start(victim));
-        self.and_others(victim);
-        Ok(())
     }
 
     /// Somebody copies a disk; or puts a copy back, made in an earlier life of the broker. (A copy of the same life cannot be told from
@@ -302,6 +311,7 @@ impl World {
     pub(super) fn heal(&mut self) -> Result<(), String> {
         self.say(|| "everything is healed".to_owned());
         self.healed = true;
+        self.ambush = None;
         self.admin.healed();
         self.network.heal();
         let straggler = self.random.usize(..self.machines.len());
@@ -327,7 +337,7 @@ impl World {
 }
 
 impl Weights {
-    fn all(&self) -> [(&'static str, u32); 17] {
+    fn all(&self) -> [(&'static str, u32); 18] {
         [
             ("kill", self.kill),
             ("power", self.power),
@@ -339,6 +349,7 @@ impl Weights {
             ("clock", self.clock),
             ("lost", self.lost),
             ("old", self.old),
+            ("ambush", self.ambush),
             ("full", self.full),
             ("sync", self.sync),
             ("slow", self.slow),

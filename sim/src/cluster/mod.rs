@@ -20,6 +20,7 @@
 //! get on within a bound.
 
 mod admin;
+mod ambush;
 mod apply;
 mod bug;
 mod calls;

@@ -69,7 +69,8 @@ impl Scenario {
             Scenario::Partitions => Weights { split: 4, cut: 4, kill: 1, ..none },
             Scenario::Pauses => Weights { pause: 8, kill: 1, ..none },
             Scenario::Disks => {
-                Weights { lost: 4, old: 6, full: 2, sync: 2, slow: 2, power: 2, kill: 2, ..none }
+                let lost = Weights { lost: 4, old: 6, ambush: 4, ..none };
+                Weights { full: 2, sync: 2, slow: 2, power: 2, kill: 2, ..lost }
             }
             Scenario::Clocks => Weights { clock: 8, kill: 2, pause: 1, ..none },
             Scenario::RollingRestarts => Weights { stop: 8, kill: 1, ..none },
@@ -88,6 +89,7 @@ impl Scenario {
                 clock: 2,
                 lost: 1,
                 old: 1,
+                ambush: 1,
                 full: 1,
                 sync: 1,
                 slow: 1,
@@ -121,6 +123,8 @@ pub(super) struct Weights {
     pub(super) clock: u32,
     pub(super) lost: u32,
     pub(super) old: u32,
+    /// A disk is lost while what its follower said is on its way.
+    pub(super) ambush: u32,
     pub(super) full: u32,
     pub(super) sync: u32,
     pub(super) slow: u32,

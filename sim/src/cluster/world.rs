@@ -9,6 +9,7 @@ use quorum::node::Input;
 use quorum::raft::NoAnswer;
 
 use super::admin::Admin;
+use super::ambush::Ambush;
 use super::check::Checker;
 use super::client::Client;
 use super::machine::{Machine, Process};
@@ -70,6 +71,8 @@ pub(super) enum Event {
     /// A disk has room again, and is as fast as it was.
     Repaired(usize),
     Straggler(usize),
+    /// A leader dies at the wrong moment.
+    Ambushed(usize),
     Heal,
 }
 
@@ -95,6 +98,7 @@ pub(super) struct World {
     pub(super) bug: Option<Bug>,
     trace: bool,
     pub(super) healed: bool,
+    pub(super) ambush: Option<Ambush>,
 }
 
 impl World {
@@ -132,6 +136,7 @@ impl World {
             bug,
             trace,
             healed: false,
+            ambush: None,
         }
     }
 
@@ -240,6 +245,11 @@ impl World {
             Event::Fault => self.fault()?,
             Event::Repaired(machine) => self.repaired(machine),
             Event::Straggler(machine) => self.straggler_comes(machine)?,
+            Event::Ambushed(machine) => {
+                if !self.healed && self.machines[machine].process.is_some() {
+                    self.die(machine, false);
+                }
+            }
             Event::Heal => self.heal()?,
         }
         Ok(())
@@ -315,6 +325,9 @@ impl World {
     pub(super) fn send(&mut self, from: usize, to: usize, message: Message) {
         if from == to {
             return self.at(0, Event::Arrives { from, to, message });
+        }
+        if self.springs(from, to, &message) {
+            return;
         }
         for delay in self.network.delays(self.now, from, to, &mut self.random) {
             self.at(delay, Event::Arrives { from, to, message: message.clone() });
