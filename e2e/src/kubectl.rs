@@ -184,10 +184,13 @@ impl Namespace {
             let selector = format!("app.kubernetes.io/component={component}");
             show(&["logs", "--selector", &selector, "--tail=60", "--prefix"]);
         }
+        let operator = ["--namespace", "vltava-system", "logs", "deployment/vltava", "--tail=60"];
+        eprintln!("--- operator\n{}", kubectl(operator, "").unwrap_or_default());
     }
 }
 
-fn pod(pod: &Value) -> Pod {
+/// A pod out of its JSON.
+pub fn pod(pod: &Value) -> Pod {
     let text = |field: &str| pod["metadata"][field].as_str().unwrap_or_default().to_owned();
     let restarts = pod["status"]["containerStatuses"][0]["restartCount"].as_u64().unwrap_or(0);
     Pod { name: text("name"), uid: text("uid"), restarts }

@@ -4,28 +4,34 @@ use std::fs::File;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
 use crate::kubectl::Namespace;
+use crate::report::Report;
 use crate::wait;
 
 const POD: &str = "checker";
 const START_DEADLINE: Duration = Duration::from_secs(120);
 const END_DEADLINE: Duration = Duration::from_secs(240);
+/// Until kubectl reads a pod's output.
+const CONNECTS: Duration = Duration::from_secs(2);
 /// Longer than any test: it is ended by a signal.
 const SECONDS: u64 = 3_600;
 
-/// A checker at work; its output is followed from the beginning, because the pod is gone at the end.
+/// A checker at work.
 #[derive(Debug)]
 pub struct Checker<'a> {
     namespace: &'a Namespace,
-    logs: Child,
-    output: tempfile::NamedTempFile,
 }
 
 impl<'a> Checker<'a> {
-    /// Starts to write `rate` records a second to a topic of six partitions.
-    pub fn start(namespace: &'a Namespace, cluster: &str, rate: u32) -> Result<Self> {
+    /// Starts to write `rate` records a second to a topic of six partitions, from a pod on this node.
+    pub fn start_on(
+        namespace: &'a Namespace,
+        cluster: &str,
+        rate: u32,
+        node: &str,
+    ) -> Result<Self> {
         let image = std::env::var("VLTAVA_IMAGE")
             .context("VLTAVA_IMAGE names no image: run `cargo xtask test`")?;
         let bootstrap = format!("{cluster}-kafka:9092");
@@ -34,6 +40,7 @@ impl<'a> Checker<'a> {
              kind: Pod\n\
              metadata: {{name: {POD}}}\n\
              spec:\n\
+             \x20 nodeName: {node}\n\
              \x20 restartPolicy: Never\n\
              \x20 terminationGracePeriodSeconds: 200\n\
              \x20 containers:\n\
@@ -54,31 +61,25 @@ impl<'a> Checker<'a> {
         let first = format!("{cluster}-0-0");
         let describe = ["exec", &first, "--", "/vltava", "topic", "describe", "checked"];
         wait::until("the checker's topic", START_DEADLINE, || namespace.kubectl(&describe, ""))?;
-        let output = tempfile::NamedTempFile::new()?;
-        let file = output.reopen()?;
-        let logs = follow(namespace, file)?;
-        Ok(Self { namespace, logs, output })
+        Ok(Self { namespace })
     }
 
     /// Ends the load and gives what the checker says of it.
-    pub fn finish(mut self) -> Result<String> {
+    pub fn finish(self) -> Result<Report> {
+        let output = tempfile::NamedTempFile::new()?;
+        // Followed, because the pod is gone when it has ended; not earlier, because an API server may have been away.
+        let mut logs = follow(self.namespace, output.reopen()?)?;
+        std::thread::sleep(CONNECTS);
         self.namespace.kubectl(&["delete", "pod", POD, "--wait=false"], "")?;
-        let status = wait::until("the checker to end", END_DEADLINE, || {
-            self.logs.try_wait()?.context("it still reads")
-        })?;
-        let text = std::fs::read_to_string(self.output.path())?;
-        if !text.contains("acknowledged") {
-            bail!("the checker gave no report ({status}): {text}");
+        let ended = wait::until("the checker to end", END_DEADLINE, || {
+            logs.try_wait()?.context("it still reads")
+        });
+        if ended.is_err() {
+            logs.kill().ok();
+            logs.wait().ok();
         }
-        Ok(text)
-    }
-}
-
-impl Drop for Checker<'_> {
-    fn drop(&mut self) {
-        // It has ended already when all went well.
-        let _ = self.logs.kill();
-        let _ = self.logs.wait();
+        let (status, text) = (ended?, std::fs::read_to_string(output.path())?);
+        Report::read(&text).with_context(|| format!("it ended with {status}"))
     }
 }
 

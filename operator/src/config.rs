@@ -1,6 +1,9 @@
 //! What the operator is told when it starts.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use crate::fail_point;
 
 /// Port of `/livez`, `/readyz` and `/metrics`.
 pub(crate) const DEFAULT_HEALTH_PORT: u16 = 8080;
@@ -42,11 +45,13 @@ pub struct OperatorConfig {
     pub leader_election: bool,
     /// Refuses applications before a pod starts or restarts.
     pub check_app: AppCheck,
+    /// For tests only: folder in which the operator notes where it has ended itself on purpose. `None`: it never does.
+    pub fail_points: Option<PathBuf>,
 }
 
 impl OperatorConfig {
     /// Settings from the environment that the chart makes (`VLTAVA_IMAGE`, `POD_NAMESPACE`, `POD_NAME`), with
-    /// defaults for an operator run by hand. Applications are not checked before they start; see
+    /// defaults for an operator run by hand; `VLTAVA_FAIL_POINTS` is for tests. Applications are not checked before they start; see
     /// [`Self::with_check`].
     #[must_use]
     pub fn from_env() -> Self {
@@ -60,6 +65,7 @@ impl OperatorConfig {
                 .unwrap_or_else(|| format!("vltava-operator-{:08x}", fastrand::u32(..))),
             leader_election: true,
             check_app: |_| Vec::new(),
+            fail_points: variable(fail_point::VARIABLE).map(PathBuf::from),
         }
     }
 

@@ -12,6 +12,7 @@ use kube::runtime::reflector::Store;
 use crate::backoff::Backoff;
 use crate::config::OperatorConfig;
 use crate::connect_rest::ConnectRest;
+use crate::fail_point::FailPoints;
 use crate::kafka::KafkaClients;
 use crate::metrics::Metrics;
 
@@ -28,6 +29,7 @@ pub(crate) struct Context {
     pub(crate) backoff: Backoff,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) recorder: Recorder,
+    pub(crate) fail_points: FailPoints,
     /// The Topic controller's cache. It may lag: nothing destructive is decided by it.
     pub(crate) topics: Store<DeserializeGuard<Topic>>,
 }
@@ -46,6 +48,7 @@ impl Context {
         };
         Ok(Self {
             recorder: Recorder::new(client.clone(), reporter),
+            fail_points: FailPoints::new(config.fail_points.clone()),
             client,
             config,
             kafka: KafkaClients::default(),

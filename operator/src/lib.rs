@@ -6,7 +6,8 @@
 //! *status*. Around them: [`drive`] runs the steps for a kind and writes its status, [`verdict`] turns an
 //! outcome into conditions, [`api`] is server-side apply, [`workload`] is what all pods have in common, [`kafka`],
 //! [`safety`] and [`connect_rest`] are the doors to the running system, [`lease`] lets one operator lead,
-//! [`health`] and [`metrics`] are its own HTTP port, [`run`] wires everything.
+//! [`health`] and [`metrics`] are its own HTTP port, [`run`] wires everything; [`fail_point`] lets a test end the
+//! operator at each step.
 //!
 //! **Must not know**: what is inside a broker or a worker. It asks them.
 //!
@@ -23,6 +24,7 @@ mod config;
 mod connect_rest;
 mod context;
 mod drive;
+mod fail_point;
 mod finalizer;
 mod hash;
 mod health;

@@ -85,10 +85,19 @@ fn rendered(helm: &Path, chart: &Path) -> Result<()> {
         "crds.install=false",
         "image.repository=example.org/v",
         "image.tag=9",
+        "extraEnv[0].name=MORE",
+        "extraVolumes[0].name=more",
+        "extraVolumeMounts[0].name=more",
     ])?;
-    for needed in
-        ["--namespace=shop", "kind: NetworkPolicy", "kind: Service\n", "image: example.org/v:9"]
-    {
+    for needed in [
+        "--namespace=shop",
+        "kind: NetworkPolicy",
+        "kind: Service\n",
+        "image: example.org/v:9",
+        "- name: MORE",
+        "volumes:",
+        "volumeMounts:",
+    ] {
         ensure!(everything.contains(needed), "the chart with everything on lacks {needed:?}");
     }
     if everything.contains("kind: ClusterRoleBinding")

@@ -14,6 +14,7 @@ mod dist;
 mod docs;
 mod faults;
 mod generated;
+mod kubernetes;
 mod packages;
 mod peers;
 mod process;
@@ -53,6 +54,8 @@ enum Command {
     /// A Kubernetes cluster of three nodes on this machine, as the end-to-end tests use it
     #[command(subcommand)]
     Cluster(cluster::Command),
+    /// Hurt clusters of brokers on a real Kubernetes under load, and show what their clients saw
+    Kubernetes(kubernetes::Args),
     /// Install what is needed and run every test, stage by stage
     Test(test::Args),
     /// The same as `test`: what continuous integration runs
@@ -70,6 +73,7 @@ fn main() -> Result<()> {
         Command::Sim(args) => sim::run_sim(&args),
         Command::Chart(args) => chart::run(args.check),
         Command::Cluster(command) => cluster::run(&command),
+        Command::Kubernetes(args) => kubernetes::run(&args),
         Command::Test(args) | Command::Ci(args) => test::run(&args),
     }
 }

@@ -6,6 +6,7 @@ mod pipeline;
 mod pods_killed;
 mod reads_well;
 mod refused;
+mod scenarios;
 mod three_brokers;
 
 /// The example's files on the Connect worker's volume.

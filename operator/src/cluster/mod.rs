@@ -28,6 +28,7 @@ use self::validate::Wanted;
 use crate::api::{self, ApiFailure};
 use crate::context::Context;
 use crate::drive::{Outcome, reconciled};
+use crate::fail_point::Moment;
 use crate::safety::{BrokerDoor, Brokers};
 use crate::verdict::Verdict;
 use crate::workload::{ADMIN_PORT, KAFKA_PORT};
@@ -125,7 +126,11 @@ async fn step(
                 return Ok(Pass { scaling: Scaling::default(), verdict: None, go_on: false });
             }
         };
+        ctx.fail_points.reach(action.name(), Moment::Before);
         let result = perform::perform(ctx, wanted, live, brokers, &action).await?;
+        if result.is_ok() {
+            ctx.fail_points.reach(action.name(), Moment::After);
+        }
         match &result {
             Err(failure) if action.gives_vote() => {
                 tracing::warn!(cluster = wanted.name, ?action, %failure, "a vote could not be given");

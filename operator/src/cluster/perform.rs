@@ -11,6 +11,7 @@ use super::{build, names};
 use crate::api::{self, ApiFailure};
 use crate::context::Context;
 use crate::drive::{self, Reconciled as _};
+use crate::fail_point::Moment;
 use crate::safety::{Brokers, Done, Order, SafetyFailure};
 use crate::verdict::Verdict;
 
@@ -35,6 +36,7 @@ pub(crate) async fn perform(
             if let Err(failure) = brokers.order(&Order::Unregister(*id)).await {
                 return Ok(Err(failure));
             }
+            ctx.fail_points.reach(action.name(), Moment::Within);
             if let Some(set) = live.set(&names::broker(&wanted.name, *id)) {
                 api::delete(&ctx.client, set).await?;
             }
@@ -44,6 +46,7 @@ pub(crate) async fn perform(
             if let Err(failure) = brokers.order(&Order::Unregister(*id)).await {
                 return Ok(Err(failure));
             }
+            ctx.fail_points.reach(action.name(), Moment::Within);
             if *delete_volume {
                 delete_claim(ctx, wanted, *id).await?;
             }

@@ -78,5 +78,5 @@ pub(crate) fn run(background: &mut Preparation, keep: bool) -> Result<()> {
 fn test(cluster: &Cluster) -> Result<()> {
     cluster.up()?;
     let image = cluster.load()?;
-    super::e2e("kubernetes", &cluster.environment(&image)?)
+    crate::kubernetes::e2e(false, &[], &cluster.environment(&image)?)
 }

@@ -110,7 +110,7 @@ fn run_stage(stage: Stage, args: &Args, background: &mut kubernetes::Preparation
 
 /// The e2e crate's features: each turns on the tests of one stage, so that a plain `cargo test` passes
 /// on a machine that has none of what they need.
-const E2E_FEATURES: &str = "e2e/laptop,e2e/clients,e2e/kubernetes";
+const E2E_FEATURES: &str = "e2e/laptop,e2e/clients,e2e/kubernetes,e2e/kubernetes-long";
 
 /// Runs the e2e tests of one stage, one after the other: they share a machine or a cluster.
 fn e2e(stage: &str, environment: &[(&str, OsString)]) -> Result<()> {

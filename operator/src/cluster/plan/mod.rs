@@ -194,6 +194,23 @@ fn everybody_ready(situation: &Situation) -> Concern {
 }
 
 impl Action {
+    /// What it is, in a word.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Intend(_) => "intend",
+            Self::Create(_) => "create",
+            Self::Replace(_) => "replace",
+            Self::Tell(Order::Evacuate(_)) => "evacuate",
+            Self::Tell(Order::Spread) => "spread",
+            Self::Tell(Order::StopMoves(_)) => "stop-moves",
+            Self::Tell(Order::AddVoter { .. }) => "add-voter",
+            Self::Tell(Order::RemoveVoter { .. }) => "remove-voter",
+            Self::Tell(Order::Unregister(_)) => "unregister",
+            Self::Retire(_) => "retire",
+            Self::Forget { .. } => "forget",
+        }
+    }
+
     /// Whether it gives a vote, which others need not wait for.
     pub(crate) fn gives_vote(&self) -> bool {
         matches!(self, Self::Tell(Order::AddVoter { .. }))

@@ -1,0 +1,80 @@
+//! A scenario: a cluster under load, something that happens to it, and what must hold afterwards whatever happened:
+//! every acknowledged record there once and in order, no write failed for good, Ready never claimed early, no pod
+//! restarted that need not.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+
+use crate::brokers::Brokers;
+use crate::kubectl::Namespace;
+use crate::verify::Checker;
+use crate::witness::Witness;
+
+/// Records a second.
+const RATE: u32 = 300;
+
+/// What the events of a scenario may use.
+#[derive(Debug)]
+pub struct Scenario<'a> {
+    /// The Cluster.
+    pub brokers: Brokers<'a>,
+    namespace: &'a Namespace,
+    hurt: RefCell<BTreeMap<String, usize>>,
+}
+
+impl Scenario<'_> {
+    /// Makes a Cluster of so many brokers, puts load on it, lets `events` happen, and judges.
+    pub fn run(
+        name: &str,
+        brokers: usize,
+        events: impl FnOnce(&Scenario<'_>) -> Result<()>,
+    ) -> Result<()> {
+        Namespace::run(name, |namespace| {
+            let begun = Instant::now();
+            let scenario = Scenario {
+                brokers: Brokers::of(namespace, name),
+                namespace,
+                hurt: RefCell::default(),
+            };
+            let witness = scenario.make(brokers)?;
+            let checker = Checker::start_on(namespace, name, RATE, &scenario.busy_node()?)?;
+            events(&scenario)?;
+            let report = checker.finish()?;
+            report.note(name, begun.elapsed())?;
+            report.is_well()?;
+            witness.finish()?.judge(&scenario.hurt.borrow())
+        })
+    }
+
+    fn make(&self, brokers: usize) -> Result<Witness> {
+        let begun = Instant::now();
+        self.brokers.apply(brokers, &[], &[])?;
+        let witness = Witness::start(self.namespace.name(), self.brokers.name());
+        self.brokers.settled(brokers)?;
+        eprintln!("{brokers} brokers Ready {:.1} s after apply", begun.elapsed().as_secs_f64());
+        Ok(witness)
+    }
+
+    /// The node with most brokers, on which the load runs: it is none that a scenario switches off.
+    pub fn busy_node(&self) -> Result<String> {
+        let nodes = self.brokers.nodes()?;
+        let busy = nodes.into_iter().max_by_key(|(_, pods)| pods.len());
+        Ok(busy.context("no brokers")?.0)
+    }
+
+    /// From now on this pod may be replaced or restarted that many times more.
+    pub fn hurts(&self, pod: &str, times: usize) {
+        *self.hurt.borrow_mut().entry(pod.to_owned()).or_default() += times;
+    }
+
+    /// Does something that has a name and takes its time, and tells how long.
+    pub fn step<T>(&self, what: &str, act: impl FnOnce() -> Result<T>) -> Result<T> {
+        let begun = Instant::now();
+        let result = act().with_context(|| what.to_owned())?;
+        eprintln!("{what}: {:.1} s", begun.elapsed().as_secs_f64());
+        Ok(result)
+    }
+}
