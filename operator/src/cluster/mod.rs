@@ -19,6 +19,8 @@ mod validate;
 use std::time::Duration;
 
 use crds::{Cluster, ClusterStatus, Reason, Scaling};
+use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt as _;
 
@@ -28,11 +30,13 @@ use self::validate::Wanted;
 use crate::api::{self, ApiFailure};
 use crate::context::Context;
 use crate::drive::{Outcome, reconciled};
+use crate::kafka::KafkaClients;
 use crate::safety::{BrokerDoor, Brokers};
 use crate::verdict::Verdict;
 use crate::workload::{ADMIN_PORT, KAFKA_PORT};
 
-pub(crate) use names::{OWNER_KEY, bootstrap};
+pub(crate) use names::{OWNER_KEY, bootstrap, labels};
+pub(crate) use validate::broker_id;
 
 reconciled!(Cluster, ClusterStatus, cluster);
 
@@ -61,7 +65,8 @@ async fn reconcile(object: &Cluster, ctx: &Context) -> Result<Outcome<ClusterSta
     // First of all: the container of a new pod starts soon, and learns its rack only then.
     apply::copy_zones(ctx, &live).await;
     let volumes = apply::apply(ctx, &wanted, build::build(&wanted)).await?;
-    let door = door(ctx, &wanted, &live);
+    let door =
+        door((&ctx.http, &ctx.kafka), (&wanted.name, &wanted.namespace), (&live.sets, &live.pods));
     let pass = step(object, ctx, &wanted, &live, &door).await?;
     let mut status = status::observe(&wanted, &live);
     status.scaling = (pass.scaling != Scaling::default()).then_some(pass.scaling);
@@ -144,17 +149,23 @@ async fn step(
     Ok(Pass { scaling: situation.scaling, verdict, go_on: false })
 }
 
-fn door<'a>(ctx: &'a Context, wanted: &Wanted, live: &Live) -> BrokerDoor<'a> {
-    let host = |id: i32| (id, names::host(&wanted.name, id, &wanted.namespace));
-    let ids = || live.sets.iter().filter_map(validate::broker_id);
+/// The door to a cluster's brokers, given its name and namespace, and what there is of it.
+pub(crate) fn door<'a>(
+    (http, kafka): (&'a reqwest::Client, &'a KafkaClients),
+    (name, namespace): (&str, &str),
+    (sets, pods): (&[StatefulSet], &[Pod]),
+) -> BrokerDoor<'a> {
+    let host = |id: i32| (id, names::host(name, id, namespace));
+    let ids = || sets.iter().filter_map(broker_id);
     let ready = |id: &i32| {
-        let pod = live.pod(&names::pod(&wanted.name, *id));
+        let pod_name = names::pod(name, *id);
+        let pod = pods.iter().find(|pod| pod.metadata.name.as_ref() == Some(&pod_name));
         pod.map(crate::workload::pod_state) == Some(crate::workload::PodState::Ready)
     };
     BrokerDoor {
-        http: &ctx.http,
-        kafka: &ctx.kafka,
-        address: bootstrap(&wanted.name, &wanted.namespace),
+        http,
+        kafka,
+        address: bootstrap(name, namespace),
         hosts: ids().map(host).collect(),
         ready: ids().filter(ready).collect(),
         admin_port: ADMIN_PORT,

@@ -61,6 +61,7 @@ impl Brokers for BrokerDoor<'_> {
 
     async fn order(&self, order: &Order) -> Result<Done, SafetyFailure> {
         match order {
+            Order::Drain(ids) => self.tell(&format!("/safety/drain?brokers={}", list(ids))).await,
             Order::Evacuate(ids) => {
                 let path = format!("/safety/evacuate?brokers={}", list(ids));
                 self.call(Method::POST, &path).await.map(Done::Moves)

@@ -39,6 +39,8 @@ pub(crate) enum Answer {
 /// What the brokers can be told to do. Each may be told again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Order {
+    /// Move leaders off these brokers.
+    Drain(Vec<i32>),
     /// Plan the next moves off these brokers.
     Evacuate(Vec<i32>),
     /// Plan the next moves on to brokers that have too few.

@@ -9,7 +9,7 @@
 //! 1. brokers that should be and are not: [`grow`];
 //! 2. the spec of brokers that do not work anyway is corrected: [`roll::correct`];
 //! 3. a change of mind: [`shrink::reprieve`];
-//! 4. everybody who stays must be ready before anything else is disturbed;
+//! 4. everybody who stays must be ready, and nobody be evicted, before anything else is disturbed;
 //! 5. the metadata quorum gets as many voters as it should have: [`voters::gain`];
 //! 6. brokers with another spec are restarted, one at a time: [`roll`];
 //! 7. brokers that should not be are emptied and removed: [`shrink`];
@@ -51,6 +51,8 @@ pub(crate) struct Seen {
     pub(crate) settled: bool,
     /// Whether its container runs, and not for so long that it cannot be busy with its start any more.
     pub(crate) starting: bool,
+    /// Whether its eviction was granted just now.
+    pub(crate) evicted: bool,
     /// Its pod; `None` if there is none.
     pub(crate) pod: Option<PodState>,
 }
@@ -166,7 +168,7 @@ pub(crate) fn too_many_questions() -> Verdict {
 
 /// While a broker that stays is not ready, nothing else is disturbed.
 fn everybody_ready(situation: &Situation) -> Concern {
-    let unready = situation.staying().find(|b| !b.is_ready())?;
+    let unready = situation.staying().find(|b| !b.is_ready() || b.evicted)?;
     let all = situation.staying().count();
     let ready = situation.staying().filter(|b| b.is_ready()).count();
     let head = match roll::progress(situation) {
@@ -180,6 +182,9 @@ fn everybody_ready(situation: &Situation) -> Concern {
         }
         Some(PodState::Waiting(text)) => {
             Verdict::working(Reason::PodsNotReady, format!("{head}; pod {pod} {text}"))
+        }
+        Some(PodState::Ready) if unready.evicted => {
+            Verdict::working(Reason::PodsNotReady, format!("{head}; pod {pod} is being evicted"))
         }
         Some(PodState::Ready) => Verdict::working(
             Reason::PodsNotReady,
