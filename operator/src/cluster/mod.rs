@@ -22,7 +22,7 @@ use crds::{Cluster, ClusterStatus, Reason, Scaling};
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::jiff::Timestamp;
-use kube::ResourceExt as _;
+use kube::{Client, ResourceExt as _};
 
 use self::dereference::Live;
 use self::plan::{Action, Answers, Step};
@@ -35,7 +35,8 @@ use crate::safety::{BrokerDoor, Brokers};
 use crate::verdict::Verdict;
 use crate::workload::{ADMIN_PORT, KAFKA_PORT};
 
-pub(crate) use names::{OWNER_KEY, bootstrap, labels};
+pub(crate) use names::{OWNER_KEY, bootstrap};
+pub(crate) use plan::bytes;
 pub(crate) use validate::broker_id;
 
 reconciled!(Cluster, ClusterStatus, cluster);
@@ -147,6 +148,19 @@ async fn step(
     }
     let verdict = Some(plan::too_many_questions());
     Ok(Pass { scaling: situation.scaling, verdict, go_on: false })
+}
+
+/// StatefulSets and pods of a cluster's brokers, as they are now.
+pub(crate) async fn look(
+    client: &Client,
+    namespace: &str,
+    name: &str,
+) -> Result<(Vec<StatefulSet>, Vec<Pod>), ApiFailure> {
+    let labels = names::labels(name).query();
+    tokio::try_join!(
+        api::list::<StatefulSet>(client, namespace, &labels),
+        api::list::<Pod>(client, namespace, &labels),
+    )
 }
 
 /// The door to a cluster's brokers, given its name and namespace, and what there is of it.

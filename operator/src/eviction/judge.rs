@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use crds::Cluster;
-use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::jiff::Timestamp;
 use kube::Client;
 
-use super::candidate::{Candidate, candidate, motion};
+use super::candidate::{candidate, motion};
 use super::plan::{Known, Ruling, Step, next};
 use super::review::Eviction;
 use crate::api::{self, ApiFailure};
@@ -54,7 +53,7 @@ impl Judge {
             return Ok(Ruling::Allow);
         };
         let owner = api::get::<Cluster>(&self.client, namespace, &candidate.cluster).await?;
-        let (sets, pods) = self.look(namespace, &candidate).await?;
+        let (sets, pods) = cluster::look(&self.client, namespace, &candidate.cluster).await?;
         let door = cluster::door(
             (&self.http, &self.kafka),
             (&candidate.cluster, namespace),
@@ -86,7 +85,8 @@ impl Judge {
                 Step::Grant => {
                     let now = Timestamp::now();
                     api::annotate(&self.client, &pod, EVICTING, &now.to_string()).await?;
-                    let (sets, pods) = self.look(namespace, &known.candidate).await?;
+                    let name = &known.candidate.cluster;
+                    let (sets, pods) = cluster::look(&self.client, namespace, name).await?;
                     known.motion = motion(&known.candidate, &sets, &pods, now);
                     known.granted = true;
                 }
@@ -94,18 +94,5 @@ impl Judge {
             }
         }
         Ok(Ruling::Refuse("planning the eviction led nowhere".to_owned()))
-    }
-
-    /// All brokers of the cluster, as they are now.
-    async fn look(
-        &self,
-        namespace: &str,
-        candidate: &Candidate,
-    ) -> Result<(Vec<StatefulSet>, Vec<Pod>), ApiFailure> {
-        let labels = cluster::labels(&candidate.cluster).query();
-        tokio::try_join!(
-            api::list::<StatefulSet>(&self.client, namespace, &labels),
-            api::list::<Pod>(&self.client, namespace, &labels),
-        )
     }
 }

@@ -67,6 +67,10 @@ impl Brokers for BrokerDoor<'_> {
                 self.call(Method::POST, &path).await.map(Done::Moves)
             }
             Order::Spread => self.call(Method::POST, "/safety/spread").await.map(Done::Moves),
+            Order::Resize { topic, replicas } => {
+                let path = format!("/safety/resize?topic={topic}&replicas={replicas}");
+                self.call(Method::POST, &path).await.map(Done::Moves)
+            }
             Order::StopMoves(ids) => {
                 self.tell(&format!("/safety/stop-moves?brokers={}", list(ids))).await
             }

@@ -45,6 +45,8 @@ pub(crate) enum Order {
     Evacuate(Vec<i32>),
     /// Plan the next moves on to brokers that have too few.
     Spread,
+    /// Plan the next moves towards so many replicas of each partition of a topic.
+    Resize { topic: String, replicas: i32 },
     /// Forget the moves off these brokers.
     StopMoves(Vec<i32>),
     /// Make a caught-up observer a voter.

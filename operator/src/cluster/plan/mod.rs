@@ -37,6 +37,7 @@ use crate::verdict::Verdict;
 use crate::workload::PodState;
 
 pub(crate) use answers::Answers;
+pub(crate) use estimate::bytes;
 pub(crate) use ids::wanted_ids;
 pub(crate) use outcome::outcome;
 pub(crate) use voters::voter_count;

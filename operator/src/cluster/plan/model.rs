@@ -244,8 +244,8 @@ impl World {
                 let all: Vec<i32> = self.registered.iter().copied().collect();
                 return Ok(Done::Moves(self.shift(&all, &all)));
             }
-            // Only an eviction asks for it.
-            Order::Drain(_) => {}
+            // Not the plan's, but an eviction's and a topic's.
+            Order::Drain(_) | Order::Resize { .. } => {}
             Order::StopMoves(ids) => self.log.push(format!("stop {ids:?}")),
             Order::AddVoter { .. } if self.no_votes => {
                 return Err(SafetyFailure::Refused("it has not caught up".into()));
