@@ -155,8 +155,10 @@ reasons! {
     Unreachable,
     /// The topic has more partitions than the spec asks for, and Kafka cannot remove partitions; raise `partitions` or make a new topic.
     PartitionsReduced,
-    /// The topic has another replication factor than the spec asks for, and changing it is not supported yet.
+    /// The topic cannot have as many replicas as the spec asks for; the message says why.
     ReplicationFactorDiffers,
+    /// The topic gets more or fewer replicas; the message says how far that is.
+    Reassigning,
     /// Another object manages the same thing; delete one of the two.
     Conflict,
     /// The Connect worker refused the connector's configuration; the message is the worker's.

@@ -43,7 +43,7 @@ pub use condition::{Condition, ConditionStatus, ConditionType, Reason};
 pub use connect::{Connect, ConnectSpec, ConnectStatus};
 pub use connector::{Connector, ConnectorSpec, ConnectorState, ConnectorStatus};
 pub use streams_app::{StreamsApp, StreamsAppSpec, StreamsAppStatus};
-pub use topic::{DeletionPolicy, Topic, TopicSpec, TopicStatus};
+pub use topic::{DeletionPolicy, Topic, TopicReassignment, TopicSpec, TopicStatus};
 pub use user::{User, UserSpec, UserStatus};
 
 /// The API group of every kind.

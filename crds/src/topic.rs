@@ -85,7 +85,8 @@ pub struct TopicSpec {
     #[schemars(range(min = 1, max = 100_000))]
     #[x_kube(validation = Rule::new("self >= oldSelf").message("partitions cannot be reduced: Kafka cannot remove partitions from a topic; create another Topic with fewer partitions instead"))]
     pub partitions: i32,
-    /// Number of replicas of each partition. Default: the cluster's `default.replication.factor`.
+    /// Number of replicas of each partition. Default: the cluster's `default.replication.factor`. It may change: replicas
+    /// are added where their brokers and racks are fewest, or those taken away that are missed least; leaders stay.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 1000))]
     pub replicas: Option<i32>,
@@ -136,6 +137,23 @@ pub struct TopicStatus {
     /// Replicas that each partition has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replicas: Option<i32>,
+    /// How far a change of the number of replicas is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reassignment: Option<TopicReassignment>,
+}
+
+/// How far a change of the number of replicas is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TopicReassignment {
+    /// Replicas that each partition is to have.
+    pub replicas: i32,
+    /// Partitions that do not have them yet.
+    pub partitions_left: i64,
+    /// Those of them that are being moved.
+    pub partitions_moving: i64,
+    /// Bytes that have still to be copied, at most.
+    pub bytes_left: i64,
 }
 
 impl Topic {

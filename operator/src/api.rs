@@ -141,13 +141,32 @@ pub(crate) async fn label<K: Namespaced>(
     key: &str,
     value: &str,
 ) -> Result<(), ApiFailure> {
+    set_metadata(client, object, "label", json!({"labels": {key: value}})).await
+}
+
+/// Sets one annotation of an object.
+pub(crate) async fn annotate<K: Namespaced>(
+    client: &Client,
+    object: &K,
+    key: &str,
+    value: &str,
+) -> Result<(), ApiFailure> {
+    set_metadata(client, object, "annotate", json!({"annotations": {key: value}})).await
+}
+
+async fn set_metadata<K: Namespaced>(
+    client: &Client,
+    object: &K,
+    doing: &str,
+    metadata: serde_json::Value,
+) -> Result<(), ApiFailure> {
     let name = object.name_any();
     let api = Api::<K>::namespaced(client.clone(), &object.namespace().unwrap_or_default());
-    let patch = json!({"metadata": {"labels": {key: value}}});
+    let patch = json!({"metadata": metadata});
     match api.patch(&name, &PatchParams::default(), &Patch::Merge(&patch)).await {
         Ok(_) => Ok(()),
         Err(kube::Error::Api(e)) if e.code == 404 => Ok(()),
-        Err(e) => Err(ApiFailure::new(format!("label {} {name}", K::kind(&())), e)),
+        Err(e) => Err(ApiFailure::new(format!("{doing} {} {name}", K::kind(&())), e)),
     }
 }
 

@@ -13,6 +13,10 @@ pub(crate) const IMAGE_VARIABLE: &str = "VLTAVA_IMAGE";
 pub(crate) const NAMESPACE_VARIABLE: &str = "POD_NAMESPACE";
 /// Environment variable with the operator's own pod, which is its name as a leader.
 pub(crate) const POD_VARIABLE: &str = "POD_NAME";
+/// Environment variable with the name of the webhook's Service, Secret and ValidatingWebhookConfiguration.
+pub(crate) const WEBHOOK_VARIABLE: &str = "WEBHOOK_NAME";
+/// Port of what the API server calls.
+pub(crate) const DEFAULT_WEBHOOK_PORT: u16 = 9443;
 /// Name of the lease.
 pub(crate) const LEASE_NAME: &str = "vltava-operator";
 
@@ -27,6 +31,16 @@ pub struct AppProblem {
 
 /// Checks a Streams application's spec, as JSON, without starting it. The operator itself knows no CEL.
 pub type AppCheck = fn(&serde_json::Value) -> Vec<AppProblem>;
+
+/// How the API server asks before it evicts a broker's pod.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WebhookConfig {
+    /// Address of the port that it calls.
+    pub listen: SocketAddr,
+    /// Name of the Service and of the Secret, in the operator's own namespace, and of the
+    /// ValidatingWebhookConfiguration. All three must be there.
+    pub name: String,
+}
 
 /// Settings of [`crate::run`].
 #[derive(Clone, Debug)]
@@ -43,6 +57,8 @@ pub struct OperatorConfig {
     pub identity: String,
     /// Whether to lead only while holding the lease; without it, exactly one operator may run.
     pub leader_election: bool,
+    /// The webhook for evictions; `None` leaves them to the PodDisruptionBudgets.
+    pub webhook: Option<WebhookConfig>,
     /// Refuses applications before a pod starts or restarts.
     pub check_app: AppCheck,
     /// For tests only: folder in which the operator notes where it has ended itself on purpose. `None`: it never does.
@@ -50,8 +66,9 @@ pub struct OperatorConfig {
 }
 
 impl OperatorConfig {
-    /// Settings from the environment that the chart makes (`VLTAVA_IMAGE`, `POD_NAMESPACE`, `POD_NAME`), with
-    /// defaults for an operator run by hand; `VLTAVA_FAIL_POINTS` is for tests. Applications are not checked before they start; see
+    /// Settings from the environment that the chart makes (`VLTAVA_IMAGE`, `POD_NAMESPACE`, `POD_NAME`,
+    /// `WEBHOOK_NAME`), with defaults for an operator run by hand; `VLTAVA_FAIL_POINTS` is for tests. Applications are not
+    /// checked before they start; see
     /// [`Self::with_check`].
     #[must_use]
     pub fn from_env() -> Self {
@@ -64,6 +81,10 @@ impl OperatorConfig {
             identity: variable(POD_VARIABLE)
                 .unwrap_or_else(|| format!("vltava-operator-{:08x}", fastrand::u32(..))),
             leader_election: true,
+            webhook: variable(WEBHOOK_VARIABLE).map(|name| WebhookConfig {
+                listen: SocketAddr::from((Ipv4Addr::UNSPECIFIED, DEFAULT_WEBHOOK_PORT)),
+                name,
+            }),
             check_app: |_| Vec::new(),
             fail_points: variable(fail_point::VARIABLE).map(PathBuf::from),
         }

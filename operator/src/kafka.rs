@@ -61,8 +61,12 @@ pub(crate) struct ClusterInfo {
 pub(crate) struct LiveTopic {
     pub(crate) id: String,
     pub(crate) partitions: i32,
-    /// Replicas of the first partition.
+    /// Fewest replicas of any partition, those included that come or go.
     pub(crate) replicas: i32,
+    /// Most replicas of any partition.
+    pub(crate) most_replicas: i32,
+    /// Partitions with a replica that is not in sync: it may be on its way.
+    pub(crate) incomplete: usize,
     /// Partitions without a leader.
     pub(crate) leaderless: usize,
     /// Keys that are set on the topic itself.
@@ -118,11 +122,10 @@ impl KafkaClients {
         }
         let mut live = LiveTopic {
             id: topic.topic_id.to_string(),
-            partitions: i32::try_from(topic.partitions.len()).unwrap_or(i32::MAX),
-            replicas: topic
-                .partitions
-                .first()
-                .map_or(0, |p| i32::try_from(p.replicas.len()).unwrap_or(i32::MAX)),
+            partitions: count(Some(topic.partitions.len())),
+            replicas: count(topic.partitions.iter().map(|p| p.replicas.len()).min()),
+            most_replicas: count(topic.partitions.iter().map(|p| p.replicas.len()).max()),
+            incomplete: topic.partitions.iter().filter(|p| p.isr.len() < p.replicas.len()).count(),
             leaderless: topic.partitions.iter().filter(|p| p.leader < 0).count(),
             overrides: BTreeMap::new(),
         };
@@ -249,6 +252,10 @@ impl KafkaClients {
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Client>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn count(number: Option<usize>) -> i32 {
+    i32::try_from(number.unwrap_or(0)).unwrap_or(i32::MAX)
 }
 
 async fn within<T, E: Into<KafkaFailure>>(

@@ -21,6 +21,9 @@ pub(crate) const ZONE: &str = "topology.kubernetes.io/zone";
 /// Kafka's node id, on a broker's objects.
 pub(crate) const BROKER_ID: &str = "vltava.dev/broker-id";
 
+/// When the eviction of a broker's pod was granted, on the pod, in RFC 3339.
+pub(crate) const EVICTING: &str = "vltava.dev/evicting";
+
 pub(crate) type Map = BTreeMap<String, String>;
 
 /// Whose objects they are: the label's key (`vltava.dev/cluster`), the owner's name, and what they do.

@@ -6,6 +6,7 @@
 //! *status*. Around them: [`drive`] runs the steps for a kind and writes its status, [`verdict`] turns an
 //! outcome into conditions, [`api`] is server-side apply, [`workload`] is what all pods have in common, [`kafka`],
 //! [`safety`] and [`connect_rest`] are the doors to the running system, [`lease`] lets one operator lead,
+//! [`eviction`] says whether a node may be drained of a broker, over TLS by [`pki`],
 //! [`health`] and [`metrics`] are its own HTTP port, [`run`] wires everything; [`fail_point`] lets a test end the
 //! operator at each step.
 //!
@@ -24,6 +25,7 @@ mod config;
 mod connect_rest;
 mod context;
 mod drive;
+mod eviction;
 mod fail_point;
 mod finalizer;
 mod hash;
@@ -32,6 +34,7 @@ mod kafka;
 mod labels;
 mod lease;
 mod metrics;
+mod pki;
 mod properties;
 mod references;
 mod run;
@@ -47,5 +50,5 @@ mod connector;
 mod streams_app;
 mod topic;
 
-pub use config::{AppCheck, AppProblem, OperatorConfig};
+pub use config::{AppCheck, AppProblem, OperatorConfig, WebhookConfig};
 pub use run::{RunError, run, run_until};

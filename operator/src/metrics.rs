@@ -24,6 +24,11 @@ struct ResultLabels {
     result: &'static str,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct EvictionLabel {
+    result: &'static str,
+}
+
 /// All metrics, and the registry that writes them.
 #[derive(Debug)]
 pub(crate) struct Metrics {
@@ -31,6 +36,7 @@ pub(crate) struct Metrics {
     reconciles: Family<ResultLabels, Counter>,
     seconds: Family<KindLabel, Histogram, fn() -> Histogram>,
     status_writes: Family<KindLabel, Counter>,
+    evictions: Family<EvictionLabel, Counter>,
     leading: Gauge<f64, AtomicU64>,
 }
 
@@ -41,12 +47,14 @@ impl Metrics {
         let new_histogram: fn() -> Histogram = || Histogram::new(BUCKETS);
         let seconds = Family::new_with_constructor(new_histogram);
         let status_writes = Family::default();
+        let evictions = Family::default();
         let leading = Gauge::default();
         registry.register("reconciles", "Reconciles by kind and result", reconciles.clone());
         registry.register("reconcile_seconds", "Time that reconciles took", seconds.clone());
         registry.register("status_writes", "Status writes by kind", status_writes.clone());
+        registry.register("evictions", "Evictions of brokers by result", evictions.clone());
         registry.register("leading", "1 while this operator leads", leading.clone());
-        Self { registry, reconciles, seconds, status_writes, leading }
+        Self { registry, reconciles, seconds, status_writes, evictions, leading }
     }
 
     /// Counts a reconcile; `result` is `ready`, `working`, `stalled`, `deleted` or `error`.
@@ -58,6 +66,11 @@ impl Metrics {
     /// Counts a write of a status.
     pub(crate) fn wrote_status(&self, kind: &'static str) {
         self.status_writes.get_or_create(&KindLabel { kind }).inc();
+    }
+
+    /// Counts an eviction; `result` is `allowed` or `refused`.
+    pub(crate) fn ruled_on_eviction(&self, result: &'static str) {
+        self.evictions.get_or_create(&EvictionLabel { result }).inc();
     }
 
     /// Says whether this operator leads.

@@ -1,6 +1,7 @@
 //! Wires everything: client, health port, lease, controllers, shutdown.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crds::{Cluster, Connect, Connector, StreamsApp, Topic};
 use futures_util::future::join_all;
@@ -18,10 +19,14 @@ use crate::cluster;
 use crate::config::OperatorConfig;
 use crate::context::Context;
 use crate::drive;
+use crate::eviction::{self, EvictionServer, ServerError};
 use crate::health::{self, HealthError};
 use crate::labels::MANAGED_SELECTOR;
 use crate::lease::{Leadership, LeaseError};
 use crate::metrics::Metrics;
+
+/// How long the API server is answered still after the operator was told to stop.
+const LINGER: Duration = Duration::from_secs(3);
 
 /// The operator could not start, or had to end.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +45,9 @@ pub enum RunError {
     /// The health port could not be opened.
     #[error(transparent)]
     Health(#[from] HealthError),
+    /// The webhook could not be served.
+    #[error(transparent)]
+    Webhook(#[from] ServerError),
     /// Leading is not possible, or not any more.
     #[error(transparent)]
     Lease(#[from] LeaseError),
@@ -75,11 +83,24 @@ pub async fn run(config: OperatorConfig) -> Result<(), RunError> {
 pub async fn run_until(config: OperatorConfig, stop: CancellationToken) -> Result<(), RunError> {
     let client = Client::try_default().await.map_err(|e| RunError::Kubernetes(Box::new(e)))?;
     let metrics = Arc::new(Metrics::new());
-    let port = stop.child_token();
-    let address = health::serve(config.health_listen, Arc::clone(&metrics), port.clone()).await?;
-    tracing::info!(%address, namespace = config.namespace.as_deref().unwrap_or("all"), image = config.image, "the operator runs");
-    let result = lead(client, config, metrics, &stop).await;
-    port.cancel();
+    let ports = CancellationToken::new();
+    let webhook = match &config.webhook {
+        Some(webhook) => {
+            let metrics = Arc::clone(&metrics);
+            let ports = ports.clone();
+            Some(EvictionServer::start(&client, &config, webhook, metrics, ports).await?)
+        }
+        None => None,
+    };
+    let address = health::serve(config.health_listen, Arc::clone(&metrics), ports.clone()).await?;
+    let port = webhook.as_ref().map(|webhook| webhook.address);
+    tracing::info!(%address, webhook = ?port, namespace = config.namespace.as_deref().unwrap_or("all"), image = config.image, "the operator runs");
+    let result = lead(client, config, metrics, webhook.as_ref(), &stop).await;
+    if webhook.is_some() && result.is_ok() {
+        // The API server may not know yet that this one goes, perhaps with the node that is being drained.
+        tokio::time::sleep(LINGER).await;
+    }
+    ports.cancel();
     result
 }
 
@@ -88,10 +109,11 @@ async fn lead(
     client: Client,
     config: OperatorConfig,
     metrics: Arc<Metrics>,
+    webhook: Option<&EvictionServer>,
     stop: &CancellationToken,
 ) -> Result<(), RunError> {
     if !config.leader_election {
-        return control(client, config, metrics, stop.clone()).await;
+        return control(client, config, metrics, webhook, stop.clone()).await;
     }
     let mut leadership = Leadership::start(client.clone(), &config).await?;
     if !leadership.acquired(stop).await? {
@@ -101,7 +123,7 @@ async fn lead(
     tracing::info!(identity = config.identity, "this operator leads");
     metrics.set_leading(true);
     let result = tokio::select! {
-        result = control(client, config, Arc::clone(&metrics), stop.clone()) => result,
+        result = control(client, config, Arc::clone(&metrics), webhook, stop.clone()) => result,
         error = leadership.lost() => Err(error.into()),
     };
     metrics.set_leading(false);
@@ -114,6 +136,7 @@ async fn control(
     client: Client,
     config: OperatorConfig,
     metrics: Arc<Metrics>,
+    webhook: Option<&EvictionServer>,
     stop: CancellationToken,
 ) -> Result<(), RunError> {
     let scope = Scope { client: client.clone(), namespace: config.namespace.clone() };
@@ -124,6 +147,7 @@ async fn control(
     let connects = scope.controller::<Connect>();
     let connectors = scope.controller::<Connector>();
     let apps = scope.controller::<StreamsApp>();
+    let known_clusters = clusters.store();
     let clusters = scope.owning_pods(clusters).watches(
         scope.api::<Pod>(),
         watcher::Config::default().labels(cluster::OWNER_KEY),
@@ -156,6 +180,10 @@ async fn control(
             on_change(known.clone(), |a: &StreamsApp| &a.spec.cluster_ref.name),
         )
         .watches(scope.api::<Topic>(), any(), on_topic(known));
+    let keep = webhook.map(|webhook| {
+        let (place, serving) = (webhook.place.clone(), webhook.serving.clone());
+        eviction::keep(client.clone(), place, known_clusters, serving)
+    });
     let ctx = Arc::new(Context::new(client, config, metrics, known_topics)?);
     let runs: [std::pin::Pin<Box<dyn Future<Output = ()> + Send>>; 5] = [
         Box::pin(drive::run(clusters, Arc::clone(&ctx), stop.clone())),
@@ -164,8 +192,20 @@ async fn control(
         Box::pin(drive::run(connectors, Arc::clone(&ctx), stop.clone())),
         Box::pin(drive::run(apps, ctx, stop)),
     ];
-    join_all(runs).await;
+    match keep {
+        Some(keep) => tokio::select! {
+            _ = join_all(runs) => {}
+            () = forever(keep) => {}
+        },
+        None => drop(join_all(runs).await),
+    }
     Ok(())
+}
+
+/// What ends early must not end the controllers.
+async fn forever(task: impl Future<Output = ()>) {
+    task.await;
+    std::future::pending::<()>().await;
 }
 
 /// Where the controllers look.

@@ -73,6 +73,10 @@ fn rendered(helm: &Path, chart: &Path) -> Result<()> {
         "readOnlyRootFilesystem: true",
         "runAsNonRoot: true",
         "memory: 128Mi",
+        "kind: ValidatingWebhookConfiguration\n",
+        "resourceNames: [release-vltava-eviction]",
+        "value: release-vltava-eviction",
+        "kind: PodDisruptionBudget\n",
     ] {
         ensure!(defaults.contains(needed), "the rendered chart lacks {needed:?}");
     }
@@ -102,6 +106,7 @@ fn rendered(helm: &Path, chart: &Path) -> Result<()> {
     }
     if everything.contains("kind: ClusterRoleBinding")
         || everything.contains("kind: CustomResourceDefinition")
+        || everything.contains("kind: ValidatingWebhookConfiguration")
     {
         bail!("a chart for one namespace without definitions must have neither");
     }

@@ -1,6 +1,8 @@
 //! What is done for whoever asks. All of it is in the metadata log, so it goes on after any interruption.
 
-use quorum::balance::{Plan, evacuate, remaining, spread, under_way};
+use quorum::balance::{
+    Plan, bytes_under_way, evacuate, misfits, remaining, resize, spread, under_way,
+};
 use quorum::controller::{AlterReassignments, DrainLeaders, Reassignment, UnregisterBroker};
 
 use super::answers::{DrainAnswer, MovesAnswer, StopAnswer, blocked_answers};
@@ -11,6 +13,8 @@ use crate::controller::SubmitError;
 
 /// Partitions that are being moved at a time: bounds what a move costs those who use the cluster.
 const MAX_MOVING: usize = 50;
+/// Moves that are planned ahead at most, to say how many there will be.
+pub(super) const MAX_PROPOSED: usize = 10_000;
 
 /// Why an action was not carried out.
 #[derive(Debug)]
@@ -19,6 +23,8 @@ pub(super) enum ActionError {
     NotActive(Option<i32>),
     /// It is refused.
     Refused(String),
+    /// What it is about does not exist.
+    Missing(String),
 }
 
 impl From<NotActive> for ActionError {
@@ -43,7 +49,7 @@ pub(super) async fn move_off(broker: &Broker, brokers: &[i32]) -> Result<MovesAn
     confirm(broker).await?;
     let sizes = sizes::gather(broker).await;
     let plan = evacuate(&broker.image(), &sizes, brokers, MAX_MOVING);
-    let (planned, blocked) = begin(broker, plan).await?;
+    let (planned, blocked) = begin(broker, plan, false).await?;
     let left = remaining(&broker.image(), &sizes, brokers);
     Ok(MovesAnswer {
         planned,
@@ -57,11 +63,48 @@ pub(super) async fn move_off(broker: &Broker, brokers: &[i32]) -> Result<MovesAn
 pub(super) async fn spread_out(broker: &Broker) -> Result<MovesAnswer, ActionError> {
     confirm(broker).await?;
     let sizes = sizes::gather(broker).await;
-    let plan = spread(&broker.image(), &sizes, MAX_MOVING);
-    let bytes_left = plan.bytes;
-    let (planned, blocked) = begin(broker, plan).await?;
+    let image = broker.image();
+    let whole = spread(&image, &sizes, MAX_PROPOSED);
+    let (planned, blocked) = begin(broker, spread(&image, &sizes, MAX_MOVING), false).await?;
     let moving = under_way(&broker.image());
-    Ok(MovesAnswer { planned, moving, left: moving, bytes_left, blocked: blocked_answers(blocked) })
+    // Moves that are refused must not look like moves to come.
+    let to_come = if moving + planned == 0 { 0 } else { whole.moves.len().saturating_sub(planned) };
+    Ok(MovesAnswer {
+        planned,
+        moving,
+        left: moving + to_come,
+        bytes_left: bytes_under_way(&image, &sizes) + whole.bytes,
+        blocked: blocked_answers(blocked),
+    })
+}
+
+pub(super) async fn resize_topic(
+    broker: &Broker,
+    topic: &str,
+    replicas: usize,
+) -> Result<MovesAnswer, ActionError> {
+    confirm(broker).await?;
+    let sizes = sizes::gather(broker).await;
+    let image = broker.image();
+    let missing = || ActionError::Missing(format!("there is no topic {topic}"));
+    let known = image.topic(topic).ok_or_else(missing)?;
+    let min = broker.configs.topic_long(&image, known, "min.insync.replicas");
+    if i64::try_from(replicas).is_ok_and(|replicas| replicas < min) {
+        return Err(ActionError::Refused(format!(
+            "topic {topic} has min.insync.replicas={min}: with {replicas} replicas nothing could be written with acks=all; \
+             lower it first"
+        )));
+    }
+    let plan = resize(&image, &sizes, topic, replicas, MAX_MOVING).ok_or_else(missing)?;
+    let (planned, blocked) = begin(broker, plan, true).await?;
+    let left = misfits(&broker.image(), &sizes, topic, replicas).ok_or_else(missing)?;
+    Ok(MovesAnswer {
+        planned,
+        moving: left.moving,
+        left: left.partitions,
+        bytes_left: left.bytes,
+        blocked: blocked_answers(blocked),
+    })
 }
 
 pub(super) async fn stop_moves(
@@ -103,12 +146,13 @@ pub(super) async fn unregister(broker: &Broker, broker_id: i32) -> Result<(), Ac
 async fn begin(
     broker: &Broker,
     plan: Plan,
+    allow_replication_factor_change: bool,
 ) -> Result<(usize, Vec<quorum::balance::Blocked>), ActionError> {
     if plan.moves.is_empty() {
         return Ok((0, plan.blocked));
     }
     let partitions = plan.moves;
-    let command = AlterReassignments { partitions, allow_replication_factor_change: false };
+    let command = AlterReassignments { partitions, allow_replication_factor_change };
     let answers = broker.controller.submit(command).await?;
     for error in answers.iter().filter_map(|answer| answer.as_ref().err()) {
         tracing::warn!("a planned move was refused: {error}");

@@ -1,9 +1,13 @@
 use std::collections::BTreeMap;
 
-use quorum::balance::{Blocked, Remaining};
+use quorum::MetadataImage;
+use quorum::balance::{Blocked, Plan, Remaining};
 use quorum::node::{QuorumStatus, ReplicaStatus};
 use quorum::safety::{Reason, Verdict};
 use serde::Serialize;
+
+/// Moves of a proposal that are listed.
+const MAX_SHOWN: usize = 100;
 
 /// To `/safety/restart`.
 #[derive(Debug, Serialize)]
@@ -63,6 +67,29 @@ pub(super) struct MovesAnswer {
     pub(super) left: usize,
     pub(super) bytes_left: u64,
     pub(super) blocked: Vec<BlockedAnswer>,
+}
+
+/// To `GET /safety/spread`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ProposalAnswer {
+    /// Partitions that would be moved.
+    moves: usize,
+    /// Bytes that would be copied.
+    bytes: u64,
+    /// Partitions that are being moved already.
+    moving: usize,
+    /// The first of them.
+    partitions: Vec<MoveAnswer>,
+}
+
+/// A partition that would be moved.
+#[derive(Debug, Serialize)]
+struct MoveAnswer {
+    topic: String,
+    partition: i32,
+    from: Vec<i32>,
+    to: Vec<i32>,
 }
 
 /// To `/safety/drain`.
@@ -134,6 +161,21 @@ impl ReasonAnswer {
             Reason::UnknownBroker(_) => ("broker", None, None),
         };
         Self { kind, topic, partition, message }
+    }
+}
+
+impl ProposalAnswer {
+    pub(super) fn of(plan: &Plan, image: &MetadataImage, moving: usize) -> Self {
+        let shown = plan.moves.iter().take(MAX_SHOWN).map(|planned| MoveAnswer {
+            topic: planned.topic.clone(),
+            partition: planned.partition,
+            from: image
+                .partition(&planned.topic, planned.partition)
+                .map(|partition| partition.replicas.to_vec())
+                .unwrap_or_default(),
+            to: planned.replicas.clone().unwrap_or_default(),
+        });
+        Self { moves: plan.moves.len(), bytes: plan.bytes, moving, partitions: shown.collect() }
     }
 }
 

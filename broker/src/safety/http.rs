@@ -17,6 +17,8 @@ use crate::context::Broker;
 
 /// Brokers that one question may name.
 const MAX_BROKERS: usize = 1_000;
+/// Replicas that a partition may have.
+const MAX_REPLICAS: usize = 1_000;
 
 type Ready = State<Arc<Readiness>>;
 
@@ -28,7 +30,8 @@ pub(crate) fn router(readiness: Arc<Readiness>) -> Router {
         .route("/safety/quorum", get(quorum))
         .route("/safety/drain", post(drain))
         .route("/safety/evacuate", post(evacuate))
-        .route("/safety/spread", post(spread))
+        .route("/safety/spread", get(proposal).post(spread))
+        .route("/safety/resize", post(resize))
         .route("/safety/stop-moves", post(stop_moves))
         .route("/safety/unregister", post(unregister))
         .with_state(readiness)
@@ -38,6 +41,12 @@ pub(crate) fn router(readiness: Arc<Readiness>) -> Router {
 struct Named {
     #[serde(alias = "broker")]
     brokers: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Wish {
+    topic: String,
+    replicas: usize,
 }
 
 impl Named {
@@ -76,6 +85,7 @@ fn done<T: Serialize>(answer: Result<T, ActionError>) -> Response {
         Ok(answer) => Json(answer).into_response(),
         Err(ActionError::NotActive(controller)) => not_active(controller),
         Err(ActionError::Refused(why)) => message(StatusCode::CONFLICT, why, None),
+        Err(ActionError::Missing(why)) => message(StatusCode::NOT_FOUND, why, None),
     }
 }
 
@@ -121,6 +131,24 @@ async fn evacuate(State(readiness): Ready, Query(query): Query<Named>) -> Respon
 async fn spread(State(readiness): Ready) -> Response {
     match of(&readiness) {
         Ok(broker) => done(actions::spread_out(&broker).await),
+        Err(refusal) => *refusal,
+    }
+}
+
+async fn proposal(State(readiness): Ready) -> Response {
+    match of(&readiness) {
+        Ok(broker) => told(questions::proposal(&broker).await),
+        Err(refusal) => *refusal,
+    }
+}
+
+async fn resize(State(readiness): Ready, Query(wish): Query<Wish>) -> Response {
+    if !(1..=MAX_REPLICAS).contains(&wish.replicas) {
+        let text = format!("replicas={}: write 1 to {MAX_REPLICAS}", wish.replicas);
+        return message(StatusCode::BAD_REQUEST, text, None);
+    }
+    match of(&readiness) {
+        Ok(broker) => done(actions::resize_topic(&broker, &wish.topic, wish.replicas).await),
         Err(refusal) => *refusal,
     }
 }

@@ -7,7 +7,9 @@
 //! | `GET /safety/quorum` | how far each controller is |
 //! | `POST /safety/drain?brokers=1` | moves their leaderships away |
 //! | `POST /safety/evacuate?brokers=1` | plans the next moves off them |
-//! | `POST /safety/spread` | plans the next moves on to brokers that have too few |
+//! | `GET /safety/spread` | which moves would even the brokers out, and how many bytes they copy |
+//! | `POST /safety/spread` | plans the next of those moves |
+//! | `POST /safety/resize?topic=t&replicas=3` | plans the next moves towards that many replicas of each partition |
 //! | `POST /safety/stop-moves?brokers=1` | stops moves off them |
 //! | `POST /safety/unregister?broker=1` | takes a broker without replicas out of the cluster |
 //!

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use quorum::balance::{evacuate, remaining};
+use quorum::balance::{evacuate, remaining, spread, under_way};
 use quorum::controller::ReadBarrier;
 use quorum::node::QuorumStatus;
 use quorum::safety::may_stop;
 use tokio::time::{Instant, sleep};
 
-use super::answers::{QuorumAnswer, ReplicasAnswer, RestartAnswer};
+use super::actions::MAX_PROPOSED;
+use super::answers::{ProposalAnswer, QuorumAnswer, ReplicasAnswer, RestartAnswer};
 use super::sizes;
 use crate::context::Broker;
 
@@ -74,6 +75,14 @@ pub(super) async fn replicas(
     let image = broker.image();
     let blocked = evacuate(&image, &sizes, brokers, 0).blocked;
     Ok(ReplicasAnswer::of(remaining(&image, &sizes, brokers), blocked))
+}
+
+pub(super) async fn proposal(broker: &Broker) -> Result<ProposalAnswer, NotActive> {
+    confirm(broker).await?;
+    let sizes = sizes::gather(broker).await;
+    let image = broker.image();
+    let plan = spread(&image, &sizes, MAX_PROPOSED);
+    Ok(ProposalAnswer::of(&plan, &image, under_way(&image)))
 }
 
 pub(super) async fn quorum(broker: &Broker) -> Result<QuorumAnswer, NotActive> {

@@ -228,6 +228,8 @@ async fn operators_are_told_what_may_stop() {
     assert_eq!(status, 409, "{body}");
     let (_, body) = ask(&cluster, "POST", "/safety/evacuate?brokers=1").await;
     assert!(body.contains("add brokers"), "{body}");
+    let (_, body) = ask(&cluster, "GET", "/safety/spread").await;
+    assert!(body.contains(r#""moves":0"#) && body.contains(r#""partitions":[]"#), "{body}");
     let (_, body) = ask(&cluster, "GET", "/safety/quorum").await;
     assert_eq!(body.matches("directoryId").count(), 3, "{body}");
     cluster.kill(2).await;
@@ -238,6 +240,49 @@ async fn operators_are_told_what_may_stop() {
             break;
         }
         assert!(begun.elapsed() < SOON, "still said to be safe: {body}");
+    }
+    cluster.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topic_gets_fewer_and_more_replicas() {
+    let cluster = Cluster::start(3).await;
+    topic(&cluster).await;
+    let replicas = async |wanted: usize| {
+        let begun = Instant::now();
+        let path = format!("/safety/resize?topic=t&replicas={wanted}");
+        loop {
+            let (status, body) = ask(&cluster, "POST", &path).await;
+            assert_eq!(status, 200, "{body}");
+            if body.contains(r#""left":0"#) {
+                assert!(body.contains(r#""bytesLeft":0"#), "{body}");
+                break;
+            }
+            assert!(begun.elapsed() < SOON, "still to do: {body}");
+        }
+        let request = DescribeTopicPartitionsRequest {
+            topics: vec![protocol::messages::describe_topic_partitions_request::TopicRequest {
+                name: "t".into(),
+            }],
+            ..Default::default()
+        };
+        let answer = connect(&cluster, 0).await.call(&request, 0).await;
+        let partitions = &answer.topics[0].partitions;
+        assert!(!partitions.is_empty());
+        for partition in partitions {
+            assert_eq!(partition.replica_nodes.len(), wanted);
+            assert_eq!(partition.isr_nodes.len(), wanted);
+        }
+    };
+    replicas(2).await;
+    replicas(1).await;
+    replicas(3).await;
+    let (status, body) = ask(&cluster, "POST", "/safety/resize?topic=t&replicas=4").await;
+    assert_eq!(status, 200);
+    assert!(body.contains("there are 3") && body.contains(r#""planned":0"#), "{body}");
+    for (path, expected) in [("topic=t&replicas=0", 400), ("topic=other&replicas=1", 404)] {
+        let (status, body) = ask(&cluster, "POST", &format!("/safety/resize?{path}")).await;
+        assert_eq!(status, expected, "{body}");
     }
     cluster.end().await;
 }

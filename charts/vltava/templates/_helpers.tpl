@@ -25,3 +25,10 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- define "vltava.image" -}}
 {{- printf "%v:%v" .Values.image.repository (.Values.image.tag | default .Chart.AppVersion) -}}
 {{- end -}}
+
+{{- /* Name of the webhook's Service, Secret and configuration; empty where there is none. */ -}}
+{{- define "vltava.webhook" -}}
+{{- if and .Values.evictionWebhook.enabled (empty .Values.watchNamespace) -}}
+{{- printf "%s-eviction" (include "vltava.fullname" .) -}}
+{{- end -}}
+{{- end -}}

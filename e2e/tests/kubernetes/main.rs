@@ -1,6 +1,7 @@
 //! The operator and the examples on a real cluster: kubelets, pods, volumes. `cargo xtask test` makes the
 //! cluster, loads the image that `$VLTAVA_IMAGE` names, and runs these one after the other.
 
+mod node_drain;
 mod operator;
 mod pipeline;
 mod pods_killed;

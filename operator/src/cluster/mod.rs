@@ -19,8 +19,10 @@ mod validate;
 use std::time::Duration;
 
 use crds::{Cluster, ClusterStatus, Reason, Scaling};
+use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::jiff::Timestamp;
-use kube::ResourceExt as _;
+use kube::{Client, ResourceExt as _};
 
 use self::dereference::Live;
 use self::plan::{Action, Answers, Step};
@@ -29,11 +31,14 @@ use crate::api::{self, ApiFailure};
 use crate::context::Context;
 use crate::drive::{Outcome, reconciled};
 use crate::fail_point::Moment;
+use crate::kafka::KafkaClients;
 use crate::safety::{BrokerDoor, Brokers};
 use crate::verdict::Verdict;
 use crate::workload::{ADMIN_PORT, KAFKA_PORT};
 
 pub(crate) use names::{OWNER_KEY, bootstrap};
+pub(crate) use plan::bytes;
+pub(crate) use validate::broker_id;
 
 reconciled!(Cluster, ClusterStatus, cluster);
 
@@ -62,7 +67,8 @@ async fn reconcile(object: &Cluster, ctx: &Context) -> Result<Outcome<ClusterSta
     // First of all: the container of a new pod starts soon, and learns its rack only then.
     apply::copy_zones(ctx, &live).await;
     let volumes = apply::apply(ctx, &wanted, build::build(&wanted)).await?;
-    let door = door(ctx, &wanted, &live);
+    let door =
+        door((&ctx.http, &ctx.kafka), (&wanted.name, &wanted.namespace), (&live.sets, &live.pods));
     let pass = step(object, ctx, &wanted, &live, &door).await?;
     let mut status = status::observe(&wanted, &live);
     status.scaling = (pass.scaling != Scaling::default()).then_some(pass.scaling);
@@ -149,17 +155,36 @@ async fn step(
     Ok(Pass { scaling: situation.scaling, verdict, go_on: false })
 }
 
-fn door<'a>(ctx: &'a Context, wanted: &Wanted, live: &Live) -> BrokerDoor<'a> {
-    let host = |id: i32| (id, names::host(&wanted.name, id, &wanted.namespace));
-    let ids = || live.sets.iter().filter_map(validate::broker_id);
+/// StatefulSets and pods of a cluster's brokers, as they are now.
+pub(crate) async fn look(
+    client: &Client,
+    namespace: &str,
+    name: &str,
+) -> Result<(Vec<StatefulSet>, Vec<Pod>), ApiFailure> {
+    let labels = names::labels(name).query();
+    tokio::try_join!(
+        api::list::<StatefulSet>(client, namespace, &labels),
+        api::list::<Pod>(client, namespace, &labels),
+    )
+}
+
+/// The door to a cluster's brokers, given its name and namespace, and what there is of it.
+pub(crate) fn door<'a>(
+    (http, kafka): (&'a reqwest::Client, &'a KafkaClients),
+    (name, namespace): (&str, &str),
+    (sets, pods): (&[StatefulSet], &[Pod]),
+) -> BrokerDoor<'a> {
+    let host = |id: i32| (id, names::host(name, id, namespace));
+    let ids = || sets.iter().filter_map(broker_id);
     let ready = |id: &i32| {
-        let pod = live.pod(&names::pod(&wanted.name, *id));
+        let pod_name = names::pod(name, *id);
+        let pod = pods.iter().find(|pod| pod.metadata.name.as_ref() == Some(&pod_name));
         pod.map(crate::workload::pod_state) == Some(crate::workload::PodState::Ready)
     };
     BrokerDoor {
-        http: &ctx.http,
-        kafka: &ctx.kafka,
-        address: bootstrap(&wanted.name, &wanted.namespace),
+        http,
+        kafka,
+        address: bootstrap(name, namespace),
         hosts: ids().map(host).collect(),
         ready: ids().filter(ready).collect(),
         admin_port: ADMIN_PORT,

@@ -1,7 +1,8 @@
 //! Carries one action out. Each may be carried out again, from its beginning.
 
 use crds::Cluster;
-use k8s_openapi::api::core::v1::PersistentVolumeClaim;
+use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
+use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt as _;
 
 use super::dereference::Live;
@@ -11,6 +12,7 @@ use super::{build, names};
 use crate::api::{self, ApiFailure};
 use crate::context::Context;
 use crate::drive::{self, Reconciled as _};
+use crate::eviction;
 use crate::fail_point::Moment;
 use crate::safety::{Brokers, Done, Order, SafetyFailure};
 use crate::verdict::Verdict;
@@ -30,7 +32,12 @@ pub(crate) async fn perform(
                 apply_set(ctx, wanted, *id).await?;
             }
         }
-        Action::Replace(id) => apply_set(ctx, wanted, *id).await?,
+        Action::Replace(id) => {
+            if let Some(pod) = evicted(ctx, wanted, *id).await? {
+                return Ok(Err(SafetyFailure::Refused(format!("pod {pod} is being evicted"))));
+            }
+            apply_set(ctx, wanted, *id).await?;
+        }
         Action::Tell(order) => return Ok(brokers.order(order).await),
         Action::Retire(id) => {
             if let Err(failure) = brokers.order(&Order::Unregister(*id)).await {
@@ -53,6 +60,15 @@ pub(crate) async fn perform(
         }
     }
     Ok(Ok(Done::Done))
+}
+
+/// Another broker whose eviction was granted since the pods were last looked at.
+async fn evicted(ctx: &Context, wanted: &Wanted, id: i32) -> Result<Option<String>, ApiFailure> {
+    let labels = names::labels(&wanted.name).query();
+    let pods = api::list::<Pod>(&ctx.client, &wanted.namespace, &labels).await?;
+    let (own, now) = (names::pod(&wanted.name, id), Timestamp::now());
+    let other = pods.iter().find(|pod| pod.name_any() != own && eviction::going(pod, now));
+    Ok(other.map(|pod| pod.name_any()))
 }
 
 async fn apply_set(ctx: &Context, wanted: &Wanted, id: i32) -> Result<(), ApiFailure> {

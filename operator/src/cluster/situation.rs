@@ -9,6 +9,7 @@ use super::names;
 use super::plan::{Seen, Situation};
 use super::validate::{Wanted, broker_id};
 use crate::api;
+use crate::eviction;
 use crate::labels::BROKER_ID;
 use crate::workload::{pod_state, running_since, set_state};
 
@@ -35,6 +36,7 @@ pub(crate) fn situation(wanted: &Wanted, live: &Live, now: Timestamp) -> Situati
             starting: pod
                 .and_then(running_since)
                 .is_some_and(|since| now.duration_since(since) < RECOVERY_LIMIT),
+            evicted: pod.is_some_and(|pod| eviction::going(pod, now)),
             pod: pod.map(pod_state),
         });
     }

@@ -61,11 +61,16 @@ impl Brokers for BrokerDoor<'_> {
 
     async fn order(&self, order: &Order) -> Result<Done, SafetyFailure> {
         match order {
+            Order::Drain(ids) => self.tell(&format!("/safety/drain?brokers={}", list(ids))).await,
             Order::Evacuate(ids) => {
                 let path = format!("/safety/evacuate?brokers={}", list(ids));
                 self.call(Method::POST, &path).await.map(Done::Moves)
             }
             Order::Spread => self.call(Method::POST, "/safety/spread").await.map(Done::Moves),
+            Order::Resize { topic, replicas } => {
+                let path = format!("/safety/resize?topic={topic}&replicas={replicas}");
+                self.call(Method::POST, &path).await.map(Done::Moves)
+            }
             Order::StopMoves(ids) => {
                 self.tell(&format!("/safety/stop-moves?brokers={}", list(ids))).await
             }

@@ -39,10 +39,14 @@ pub(crate) enum Answer {
 /// What the brokers can be told to do. Each may be told again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Order {
+    /// Move leaders off these brokers.
+    Drain(Vec<i32>),
     /// Plan the next moves off these brokers.
     Evacuate(Vec<i32>),
     /// Plan the next moves on to brokers that have too few.
     Spread,
+    /// Plan the next moves towards so many replicas of each partition of a topic.
+    Resize { topic: String, replicas: i32 },
     /// Forget the moves off these brokers.
     StopMoves(Vec<i32>),
     /// Make a caught-up observer a voter.

@@ -1,8 +1,13 @@
 //! Step four: the order reaches Kafka.
 
+use crds::Topic;
+use kube::ResourceExt as _;
+
 use super::plan::Change;
+use crate::cluster;
 use crate::context::Context;
 use crate::kafka::KafkaFailure;
+use crate::safety::{Brokers as _, Done, MovesAnswer, Order, SafetyFailure};
 
 pub(crate) async fn apply(
     ctx: &Context,
@@ -16,5 +21,25 @@ pub(crate) async fn apply(
         }
         Change::Grow { to, .. } => ctx.kafka.grow_topic(address, name, to).await,
         Change::Configure(changes) => ctx.kafka.alter_topic(address, name, changes).await,
+    }
+}
+
+/// Has the next moves towards so many replicas begun, and tells how far that is. It goes on where it was after any
+/// interruption: what is under way is in the cluster's metadata.
+pub(crate) async fn resize(
+    object: &Topic,
+    ctx: &Context,
+    replicas: i32,
+) -> Result<MovesAnswer, SafetyFailure> {
+    let namespace = object.namespace().unwrap_or_default();
+    let cluster = &object.spec.cluster_ref.name;
+    let (sets, pods) = cluster::look(&ctx.client, &namespace, cluster)
+        .await
+        .map_err(|failure| SafetyFailure::Unknown(failure.describe()))?;
+    let door = cluster::door((&ctx.http, &ctx.kafka), (cluster, &namespace), (&sets, &pods));
+    let order = Order::Resize { topic: object.kafka_name().to_owned(), replicas };
+    match door.order(&order).await? {
+        Done::Moves(moves) => Ok(moves),
+        Done::Done => Err(SafetyFailure::Unknown("the answer is another's".to_owned())),
     }
 }

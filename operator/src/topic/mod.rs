@@ -7,7 +7,7 @@ mod validate;
 
 use std::time::Duration;
 
-use crds::{Reason, Topic, TopicStatus};
+use crds::{Reason, Topic, TopicReassignment, TopicStatus};
 use kube::ResourceExt as _;
 
 use crate::api::{self, ApiFailure};
@@ -23,6 +23,8 @@ reconciled!(Topic, TopicStatus, topic);
 const RESYNC: Duration = Duration::from_secs(60);
 /// When to try again what waits for a cluster; a change of the cluster comes by itself.
 const POLL: Duration = Duration::from_secs(5);
+/// When to look again at moves, and to begin the next ones.
+const MOVING: Duration = Duration::from_secs(2);
 /// When to try again what needs a person, in case the person changed something that sends no event.
 const STALLED: Duration = Duration::from_secs(30);
 
@@ -34,49 +36,64 @@ async fn reconcile(object: &Topic, ctx: &Context) -> Result<Outcome<TopicStatus>
     let found = dereference::dereference(object, ctx).await?;
     let verdict = match validate::validate(object, &found) {
         Ok(cluster) => carry_out(object, ctx, &cluster.address).await,
-        Err(verdict) => Ok((verdict, None)),
+        Err(verdict) => Ok(Seen::only(verdict)),
     };
     Ok(outcome(object, verdict))
 }
 
+/// What a pass found.
+struct Seen {
+    verdict: Verdict,
+    live: Option<LiveTopic>,
+    reassignment: Option<TopicReassignment>,
+}
+
+impl Seen {
+    fn only(verdict: Verdict) -> Self {
+        Self { verdict, live: None, reassignment: None }
+    }
+}
+
 /// Brings the topic to what the spec asks for, one change a pass, and looks again.
-async fn carry_out(
-    object: &Topic,
-    ctx: &Context,
-    address: &str,
-) -> Result<(Verdict, Option<LiveTopic>), KafkaFailure> {
+async fn carry_out(object: &Topic, ctx: &Context, address: &str) -> Result<Seen, KafkaFailure> {
     let name = object.kafka_name();
     let live = ctx.kafka.topic(address, name).await?;
-    let change = match plan::plan(&object.spec, live.as_ref()) {
-        plan::Plan::Nothing => None,
-        plan::Plan::Refused(verdict) => return Ok((verdict, live)),
-        plan::Plan::Change(change) => Some(change),
+    let seen = |verdict: Verdict| Seen { live: live.clone(), ..Seen::only(verdict) };
+    let as_asked = || {
+        let coming = || Verdict::working(Reason::Applying, "the topic is being created");
+        live.as_ref().map_or_else(coming, plan::ready)
     };
-    let Some(change) = change else {
-        let verdict = live.as_ref().map_or_else(
-            || Verdict::working(Reason::Applying, "the topic is being created"),
-            plan::ready,
-        );
-        return Ok((verdict, live));
+    let change = match plan::plan(&object.spec, live.as_ref()) {
+        plan::Plan::Nothing => return Ok(seen(as_asked())),
+        plan::Plan::Refused(verdict) => return Ok(seen(verdict)),
+        plan::Plan::Resize(replicas) => {
+            let answer = apply::resize(object, ctx, replicas).await;
+            return Ok(match plan::resizing(replicas, answer) {
+                Some((verdict, reassignment)) => Seen { reassignment, ..seen(verdict) },
+                None => seen(as_asked()),
+            });
+        }
+        plan::Plan::Change(change) => change,
     };
     tracing::info!(topic = name, ?change, "changing a topic");
     let text = change.describe();
     apply::apply(ctx, address, name, change).await?;
-    Ok((Verdict::working(Reason::Applying, text), live))
+    Ok(seen(Verdict::working(Reason::Applying, text)))
 }
 
-fn outcome(
-    object: &Topic,
-    result: Result<(Verdict, Option<LiveTopic>), KafkaFailure>,
-) -> Outcome<TopicStatus> {
+fn outcome(object: &Topic, result: Result<Seen, KafkaFailure>) -> Outcome<TopicStatus> {
     let mut status = object.status.clone().unwrap_or_default();
     status.topic_name = Some(object.kafka_name().to_owned());
     let verdict = match result {
-        Ok((verdict, live)) => {
+        Ok(Seen { verdict, live, reassignment }) => {
             if let Some(live) = live {
                 status.topic_id = Some(live.id);
                 status.partitions = Some(live.partitions);
                 status.replicas = Some(live.replicas);
+            }
+            // What could not be asked about is not over.
+            if !matches!(verdict.reason(), Reason::Unreachable | Reason::ClusterNotReady) {
+                status.reassignment = reassignment;
             }
             verdict
         }
@@ -89,6 +106,7 @@ fn outcome(
     let again = match &verdict {
         Verdict::Ready(..) => RESYNC.mul_f64(0.8 + 0.4 * fastrand::f64()),
         Verdict::Working(Reason::Applying, _) => Duration::from_millis(50),
+        Verdict::Working(Reason::Reassigning, _) => MOVING,
         Verdict::Working(..) => POLL,
         Verdict::Stalled(..) => STALLED,
     };

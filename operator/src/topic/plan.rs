@@ -2,10 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use crds::{Reason, TopicSpec};
+use crds::{Reason, TopicReassignment, TopicSpec};
 
+use crate::cluster::bytes;
 use crate::kafka::{KeyChange, LiveTopic};
+use crate::safety::{MovesAnswer, SafetyFailure};
 use crate::verdict::Verdict;
+
+/// Kafka's key for how many copies a write needs.
+const MIN_IN_SYNC: &str = "min.insync.replicas";
 
 /// What is to be done.
 #[derive(Debug)]
@@ -14,6 +19,8 @@ pub(crate) enum Plan {
     Nothing,
     /// One order to Kafka.
     Change(Change),
+    /// It has another number of replicas, or is perhaps on its way to this one: the brokers know.
+    Resize(i32),
     /// It cannot be done.
     Refused(Verdict),
 }
@@ -58,18 +65,66 @@ pub(crate) fn plan(spec: &TopicSpec, live: Option<&LiveTopic>) -> Plan {
         );
         return Plan::Refused(Verdict::stalled(Reason::PartitionsReduced, text));
     }
-    if let Some(replicas) = spec.replicas.filter(|r| *r != live.replicas) {
-        let text = format!(
-            "the topic has {} replicas and spec.replicas is {replicas}: changing it is not supported yet; write {}",
-            live.replicas, live.replicas
-        );
-        return Plan::Refused(Verdict::stalled(Reason::ReplicationFactorDiffers, text));
-    }
     if live.partitions < spec.partitions {
         return Plan::Change(Change::Grow { from: live.partitions, to: spec.partitions });
     }
-    let changes = config_changes(&spec.config, &live.overrides);
-    if changes.is_empty() { Plan::Nothing } else { Plan::Change(Change::Configure(changes)) }
+    let mut changes = config_changes(&spec.config, &live.overrides);
+    if spec.replicas.is_some_and(|replicas| replicas > live.replicas) {
+        // Asking for more copies than there are would refuse writes until they are there.
+        changes.retain(|(key, _)| key != MIN_IN_SYNC);
+    }
+    if !changes.is_empty() {
+        return Plan::Change(Change::Configure(changes));
+    }
+    match spec.replicas {
+        Some(replicas) if !fits(live, replicas) => Plan::Resize(replicas),
+        _ => Plan::Nothing,
+    }
+}
+
+/// Whether the topic certainly has so many replicas. A replica that comes is among those of its partition at once, and is not
+/// in sync before the end.
+fn fits(live: &LiveTopic, replicas: i32) -> bool {
+    live.replicas == replicas && live.most_replicas == replicas && live.incomplete == 0
+}
+
+/// What to say of a change of the number of replicas; nothing once it is complete.
+pub(crate) fn resizing(
+    replicas: i32,
+    answer: Result<MovesAnswer, SafetyFailure>,
+) -> Option<(Verdict, Option<TopicReassignment>)> {
+    let head = format!("changing to {replicas} replicas");
+    let moves = match answer {
+        Ok(moves) => moves,
+        Err(SafetyFailure::Refused(text)) => {
+            return Some((Verdict::stalled(Reason::ReplicationFactorDiffers, text), None));
+        }
+        Err(failure) => {
+            let text = format!("{head}: waiting for the brokers' answer: {failure}");
+            return Some((Verdict::working(Reason::Unreachable, text), None));
+        }
+    };
+    if moves.left == 0 {
+        return None;
+    }
+    if let (0, 0, Some(blocked)) = (moves.planned, moves.moving, moves.blocked.first()) {
+        let text = blocked.message.clone();
+        return Some((Verdict::stalled(Reason::ReplicationFactorDiffers, text), None));
+    }
+    let count = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+    let progress = TopicReassignment {
+        replicas,
+        partitions_left: count(moves.left),
+        partitions_moving: count(moves.moving),
+        bytes_left: count(moves.bytes_left),
+    };
+    let text = format!(
+        "{head}: {} partitions left, {} of them on their way, {} to copy",
+        moves.left,
+        moves.moving,
+        bytes(progress.bytes_left)
+    );
+    Some((Verdict::working(Reason::Reassigning, text), Some(progress)))
 }
 
 /// Keys to set, and keys to take back that somebody else set or that the spec had before.
@@ -95,6 +150,7 @@ pub(crate) fn ready(live: &LiveTopic) -> Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::safety::Obstacle;
 
     fn spec(json: serde_json::Value) -> TopicSpec {
         let mut json = json;
@@ -104,13 +160,15 @@ mod tests {
 
     fn live(partitions: i32, overrides: &[(&str, &str)]) -> LiveTopic {
         let overrides = overrides.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        LiveTopic { id: "x".into(), partitions, replicas: 1, leaderless: 0, overrides }
+        let counts = LiveTopic { replicas: 1, most_replicas: 1, ..LiveTopic::default() };
+        LiveTopic { id: "x".into(), partitions, overrides, ..counts }
     }
 
     fn say(spec: &TopicSpec, live: Option<&LiveTopic>) -> String {
         match plan(spec, live) {
             Plan::Nothing => "nothing".to_owned(),
             Plan::Change(change) => change.describe(),
+            Plan::Resize(replicas) => format!("{replicas} replicas"),
             Plan::Refused(verdict) => verdict.reason().as_str().to_owned(),
         }
     }
@@ -142,7 +200,63 @@ mod tests {
     fn what_kafka_cannot_do_is_refused() {
         let spec = spec(serde_json::json!({"partitions": 2, "replicas": 3}));
         assert_eq!(say(&spec, Some(&live(5, &[]))), "PartitionsReduced");
-        assert_eq!(say(&spec, Some(&live(2, &[]))), "ReplicationFactorDiffers");
+    }
+
+    #[test]
+    fn another_number_of_replicas_comes_after_all_else() {
+        let json =
+            serde_json::json!({"partitions": 2, "replicas": 3, "config": {"retention.ms": 1}});
+        let grow = spec(json);
+        assert_eq!(say(&grow, Some(&live(1, &[]))), "growing from 1 to 2 partitions");
+        assert_eq!(say(&grow, Some(&live(2, &[]))), "setting retention.ms");
+        let mut topic = live(2, &[("retention.ms", "1")]);
+        assert_eq!(say(&grow, Some(&topic)), "3 replicas");
+        // They come: the partition names them already, and they are not in sync.
+        (topic.replicas, topic.most_replicas, topic.incomplete) = (3, 3, 1);
+        assert_eq!(say(&grow, Some(&topic)), "3 replicas");
+        topic.incomplete = 0;
+        assert_eq!(say(&grow, Some(&topic)), "nothing");
+        (topic.replicas, topic.most_replicas) = (3, 4);
+        assert_eq!(say(&grow, Some(&topic)), "3 replicas");
+        let unsaid = spec(serde_json::json!({"partitions": 2, "config": {"retention.ms": 1}}));
+        assert_eq!(say(&unsaid, Some(&topic)), "nothing");
+    }
+
+    #[test]
+    fn a_write_needs_more_copies_only_once_they_are_there_and_fewer_before_they_go() {
+        let two = spec(serde_json::json!({"replicas": 3, "config": {MIN_IN_SYNC: 2}}));
+        let mut topic = live(1, &[]);
+        assert_eq!(say(&two, Some(&topic)), "3 replicas");
+        (topic.replicas, topic.most_replicas) = (3, 3);
+        assert_eq!(say(&two, Some(&topic)), "setting min.insync.replicas");
+        let one = spec(serde_json::json!({"replicas": 1}));
+        topic.overrides.insert(MIN_IN_SYNC.into(), "2".into());
+        assert_eq!(say(&one, Some(&topic)), "setting min.insync.replicas");
+    }
+
+    #[test]
+    fn progress_is_told_until_nothing_is_left() {
+        let moves = |planned, moving, left| MovesAnswer {
+            planned,
+            moving,
+            left,
+            bytes_left: 2048,
+            blocked: Vec::new(),
+        };
+        let (verdict, progress) = resizing(3, Ok(moves(0, 2, 5))).unwrap();
+        assert_eq!(verdict.reason(), Reason::Reassigning);
+        assert_eq!(
+            verdict.message(),
+            "changing to 3 replicas: 5 partitions left, 2 of them on their way, 2.0 KiB to copy"
+        );
+        assert_eq!(progress.unwrap().partitions_left, 5);
+        assert_eq!(resizing(3, Ok(moves(0, 0, 0))), None);
+        let obstacle = Obstacle { message: "add brokers".into(), ..Obstacle::default() };
+        let blocked = MovesAnswer { blocked: vec![obstacle], ..moves(0, 0, 5) };
+        let (verdict, _) = resizing(3, Ok(blocked)).unwrap();
+        assert_eq!(verdict, Verdict::stalled(Reason::ReplicationFactorDiffers, "add brokers"));
+        let (verdict, _) = resizing(3, Err(SafetyFailure::Unknown("silence".into()))).unwrap();
+        assert!(matches!(verdict, Verdict::Working(Reason::Unreachable, _)));
     }
 
     #[test]

@@ -79,6 +79,17 @@ pub fn under_way(image: &MetadataImage) -> usize {
     all.filter(|(_, partition)| partition.is_reassigning()).count()
 }
 
+/// Bytes of the replicas that are being made.
+pub fn bytes_under_way(image: &MetadataImage, sizes: &Sizes) -> u64 {
+    let topics = image.topics();
+    let all = topics.iter().flat_map(|topic| {
+        topic.iter().map(move |(index, partition)| {
+            size(sizes, topic, index) * partition.adding_replicas.len() as u64
+        })
+    });
+    all.sum()
+}
+
 /// Whether a partition may get another plan.
 pub(super) fn is_at_rest(partition: &PartitionImage) -> bool {
     !partition.is_reassigning()

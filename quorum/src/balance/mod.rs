@@ -1,4 +1,5 @@
-//! Plans moves of partitions: off brokers that go ([`evacuate`]), on to brokers that have too few ([`spread`]).
+//! Plans moves of partitions: off brokers that go ([`evacuate`]), on to brokers that have too few ([`spread`]),
+//! and to another number of replicas ([`resize`]).
 //!
 //! Pure: from the image and what is known of partitions' sizes to reassignments, a bounded number at a time. What is under
 //! way is in the image, so planning again after any interruption goes on where it was.
@@ -8,14 +9,18 @@
 
 mod evacuate;
 mod load;
+mod resize;
 mod spread;
+#[cfg(test)]
+mod testing;
 
 use std::collections::HashMap;
 
 use protocol::{Str, Uuid};
 
 pub use evacuate::{Remaining, evacuate, remaining};
-pub use load::under_way;
+pub use load::{bytes_under_way, under_way};
+pub use resize::{Misfits, misfits, resize};
 pub use spread::spread;
 
 use crate::controller::Reassignment;

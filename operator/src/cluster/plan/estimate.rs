@@ -43,7 +43,8 @@ fn seconds(scaling: &Scaling, now: Timestamp) -> Option<i64> {
     i64::try_from(seconds).ok()
 }
 
-fn bytes(count: i64) -> String {
+/// A number of bytes in words: `12.0 MiB`.
+pub(crate) fn bytes(count: i64) -> String {
     const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
     if count < 1024 {
         return format!("{count} bytes");

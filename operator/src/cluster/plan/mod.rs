@@ -9,7 +9,7 @@
 //! 1. brokers that should be and are not: [`grow`];
 //! 2. the spec of brokers that do not work anyway is corrected: [`roll::correct`];
 //! 3. a change of mind: [`shrink::reprieve`];
-//! 4. everybody who stays must be ready before anything else is disturbed;
+//! 4. everybody who stays must be ready, and nobody be evicted, before anything else is disturbed;
 //! 5. the metadata quorum gets as many voters as it should have: [`voters::gain`];
 //! 6. brokers with another spec are restarted, one at a time: [`roll`];
 //! 7. brokers that should not be are emptied and removed: [`shrink`];
@@ -37,6 +37,7 @@ use crate::verdict::Verdict;
 use crate::workload::PodState;
 
 pub(crate) use answers::Answers;
+pub(crate) use estimate::bytes;
 pub(crate) use ids::wanted_ids;
 pub(crate) use outcome::outcome;
 pub(crate) use voters::voter_count;
@@ -51,6 +52,8 @@ pub(crate) struct Seen {
     pub(crate) settled: bool,
     /// Whether its container runs, and not for so long that it cannot be busy with its start any more.
     pub(crate) starting: bool,
+    /// Whether its eviction was granted just now.
+    pub(crate) evicted: bool,
     /// Its pod; `None` if there is none.
     pub(crate) pod: Option<PodState>,
 }
@@ -166,7 +169,7 @@ pub(crate) fn too_many_questions() -> Verdict {
 
 /// While a broker that stays is not ready, nothing else is disturbed.
 fn everybody_ready(situation: &Situation) -> Concern {
-    let unready = situation.staying().find(|b| !b.is_ready())?;
+    let unready = situation.staying().find(|b| !b.is_ready() || b.evicted)?;
     let all = situation.staying().count();
     let ready = situation.staying().filter(|b| b.is_ready()).count();
     let head = match roll::progress(situation) {
@@ -180,6 +183,9 @@ fn everybody_ready(situation: &Situation) -> Concern {
         }
         Some(PodState::Waiting(text)) => {
             Verdict::working(Reason::PodsNotReady, format!("{head}; pod {pod} {text}"))
+        }
+        Some(PodState::Ready) if unready.evicted => {
+            Verdict::working(Reason::PodsNotReady, format!("{head}; pod {pod} is being evicted"))
         }
         Some(PodState::Ready) => Verdict::working(
             Reason::PodsNotReady,
@@ -201,6 +207,8 @@ impl Action {
             Self::Create(_) => "create",
             Self::Replace(_) => "replace",
             Self::Tell(Order::Evacuate(_)) => "evacuate",
+            Self::Tell(Order::Drain(_)) => "drain",
+            Self::Tell(Order::Resize { .. }) => "resize",
             Self::Tell(Order::Spread) => "spread",
             Self::Tell(Order::StopMoves(_)) => "stop-moves",
             Self::Tell(Order::AddVoter { .. }) => "add-voter",

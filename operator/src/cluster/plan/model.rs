@@ -39,6 +39,8 @@ pub(super) struct Pod {
     pub(super) crashing: bool,
     /// Whether it runs and says that it is busy with its log.
     pub(super) recovering: bool,
+    /// Whether somebody evicts it.
+    pub(super) evicted: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -118,6 +120,7 @@ impl World {
             current: pod.version == self.version,
             settled: true,
             starting: pod.recovering,
+            evicted: pod.evicted,
             pod: Some(if pod.crashing {
                 PodState::Failing("has crashed".into())
             } else if pod.starting > 0 || pod.recovering {
@@ -241,6 +244,8 @@ impl World {
                 let all: Vec<i32> = self.registered.iter().copied().collect();
                 return Ok(Done::Moves(self.shift(&all, &all)));
             }
+            // Not the plan's, but an eviction's and a topic's.
+            Order::Drain(_) | Order::Resize { .. } => {}
             Order::StopMoves(ids) => self.log.push(format!("stop {ids:?}")),
             Order::AddVoter { .. } if self.no_votes => {
                 return Err(SafetyFailure::Refused("it has not caught up".into()));
@@ -275,7 +280,13 @@ impl World {
         self.load.entry(id).or_default();
         self.pods.insert(
             id,
-            Pod { version: self.version, starting: START, crashing, recovering: false },
+            Pod {
+                version: self.version,
+                starting: START,
+                crashing,
+                recovering: false,
+                evicted: false,
+            },
         );
     }
 

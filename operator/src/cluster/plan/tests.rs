@@ -277,3 +277,19 @@ fn a_dead_broker_can_be_replaced_by_another() {
     assert_eq!(world.ids(), [0, 2, 3]);
     assert_eq!(world.voters.iter().copied().collect::<Vec<_>>(), [0, 2, 3]);
 }
+
+#[test]
+fn nothing_restarts_while_another_broker_is_evicted() {
+    let mut world = World::of(3);
+    world.version = 2;
+    world.pods.get_mut(&1).unwrap().evicted = true;
+    for _ in 0..5 {
+        world.pass(None);
+    }
+    assert!(world.log.is_empty(), "{:?}", world.log);
+    let verdict = world.verdict.clone().unwrap();
+    assert!(verdict.message().contains("demo-1-0 is being evicted"), "{verdict:?}");
+    world.pods.get_mut(&1).unwrap().evicted = false;
+    world.settle();
+    assert_eq!(world.log.len(), 3, "{:?}", world.log);
+}

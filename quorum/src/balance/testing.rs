@@ -1,0 +1,76 @@
+//! Clusters to plan for.
+
+use protocol::Uuid;
+
+use super::Plan;
+use crate::controller::Reassignment;
+use crate::image::MetadataImage;
+use crate::record::{BrokerRecord, MetadataRecord, PartitionChange, PartitionRecord};
+
+pub(super) fn cluster(
+    brokers: &[(i32, Option<&str>)],
+    partitions: usize,
+    factor: usize,
+) -> MetadataImage {
+    let broker = |(id, rack): &(i32, Option<&str>)| {
+        MetadataRecord::RegisterBroker(BrokerRecord {
+            broker_id: *id,
+            broker_epoch: i64::from(*id) + 1,
+            host: "h".into(),
+            port: 1,
+            rack: rack.map(str::to_owned),
+            ..BrokerRecord::default()
+        })
+    };
+    let mut records: Vec<MetadataRecord> = brokers.iter().map(broker).collect();
+    let topic_id = Uuid([1; 16]);
+    records.push(MetadataRecord::Topic { name: "t".into(), topic_id });
+    for partition in 0..partitions {
+        let home = |r: usize| brokers[(partition + r) % brokers.len()].0;
+        let replicas: Vec<i32> = (0..factor).map(home).collect();
+        records.push(MetadataRecord::Partition(PartitionRecord {
+            topic_id,
+            partition: partition as i32,
+            isr: replicas.clone(),
+            leader: replicas[0],
+            replicas,
+            ..PartitionRecord::default()
+        }));
+    }
+    MetadataImage::default().with(&records).unwrap()
+}
+
+pub(super) fn join(image: &MetadataImage, id: i32, rack: Option<&str>) -> MetadataImage {
+    let records = [MetadataRecord::RegisterBroker(BrokerRecord {
+        broker_id: id,
+        broker_epoch: 100 + i64::from(id),
+        host: "h".into(),
+        port: 1,
+        rack: rack.map(str::to_owned),
+        ..BrokerRecord::default()
+    })];
+    image.with(&records).unwrap()
+}
+
+/// As if every move had been carried out.
+pub(super) fn carry_out(image: &MetadataImage, plan: &Plan) -> MetadataImage {
+    let topic_id = image.topic("t").unwrap().id;
+    let change = |m: &Reassignment| {
+        MetadataRecord::PartitionChange(PartitionChange {
+            replicas: m.replicas.clone(),
+            isr: m.replicas.clone(),
+            leader: m.replicas.as_ref().map(|r| r[0]),
+            ..PartitionChange::of(topic_id, m.partition)
+        })
+    };
+    image.with(&plan.moves.iter().map(change).collect::<Vec<_>>()).unwrap()
+}
+
+/// How many replicas a plan copies.
+pub(super) fn new_replicas(image: &MetadataImage, plan: &Plan) -> usize {
+    let new = |m: &Reassignment| {
+        let was = &image.partition("t", m.partition).unwrap().replicas;
+        m.replicas.as_ref().unwrap().iter().filter(|id| !was.contains(id)).count()
+    };
+    plan.moves.iter().map(new).sum()
+}
