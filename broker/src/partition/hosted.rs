@@ -10,6 +10,7 @@ use storage::log::{AppendError, Appended};
 use storage::producers::{SequenceCheck, SequenceError};
 use storage::{DiskError, DiskFailure, FlushTarget, Flusher};
 
+use super::gate::LogDirGate;
 use super::settings::TopicSettings;
 use super::validate;
 use super::waiters::{CommitWait, FetchWait, News, Waiters, Wakeups, Watched};
@@ -25,7 +26,8 @@ pub(crate) struct Partition {
     pub(crate) index: i32,
     settings: RwLock<Arc<TopicSettings>>,
     pub(super) inner: Mutex<Inner>,
-    pub(super) flusher: Arc<Flusher>,
+    flusher: Arc<Flusher>,
+    pub(super) gate: Arc<LogDirGate>,
     /// A flush is queued that will include what is appended now.
     flush_queued: AtomicBool,
     /// A follower has become fit to join the in-sync replicas.
@@ -74,7 +76,7 @@ impl Partition {
         (topic, topic_id, index): (Str, Uuid, i32),
         replica: Replica,
         settings: Arc<TopicSettings>,
-        flusher: Arc<Flusher>,
+        (flusher, gate): (Arc<Flusher>, Arc<LogDirGate>),
     ) -> Self {
         Self {
             topic,
@@ -88,6 +90,7 @@ impl Partition {
                 reported: false,
             }),
             flusher,
+            gate,
             flush_queued: AtomicBool::new(false),
             isr_wanted: AtomicBool::new(false),
         }
@@ -144,13 +147,14 @@ impl Partition {
         wait: Option<(&Arc<CommitWait>, usize)>,
         now_ms: i64,
     ) -> Result<Accepted, Refusal> {
-        if self.flusher.is_failed() {
-            return Err(Refusal::of(ErrorCode::KAFKA_STORAGE_ERROR));
-        }
         let mut inner = self.inner.lock();
         let inner_mut = &mut *inner;
         let acks = if wait.is_some() { -1 } else { 1 };
         inner_mut.replica.admit(acks).map_err(|error| Refusal::of(error.code()))?;
+        if !self.gate.is_open() {
+            // Clients look for another leader then; there is one as soon as the controller knows.
+            return Err(Refusal::of(ErrorCode::KAFKA_STORAGE_ERROR));
+        }
         let log_start_offset = inner_mut.replica.log().start_offset();
         match inner_mut.replica.log().producers().check(batch.header()) {
             Ok(SequenceCheck::Append) => {}
@@ -245,6 +249,7 @@ impl Partition {
 impl Inner {
     /// One clear error, not one for each request that meets it.
     pub(super) fn report(&mut self, partition: &Partition, error: &DiskError) {
+        partition.gate.refused(error);
         if !std::mem::replace(&mut self.reported, true) {
             tracing::error!(%partition, "records are refused: {error}");
         }

@@ -9,6 +9,7 @@ use replica::{Assignment, Replica};
 use storage::{Flusher, LogDir};
 use tokio::sync::{Notify, watch};
 
+use super::gate::LogDirGate;
 use super::hosted::Partition;
 use super::settings::TopicSettings;
 use crate::config::Configs;
@@ -94,6 +95,7 @@ pub(crate) struct Partitions {
     pub(super) node_id: i32,
     pub(super) log_dir: Arc<LogDir>,
     flusher: Arc<Flusher>,
+    gate: Arc<LogDirGate>,
     configs: Arc<Configs>,
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
@@ -110,7 +112,7 @@ impl Partitions {
     pub(crate) fn new(
         node_id: i32,
         log_dir: Arc<LogDir>,
-        flusher: Arc<Flusher>,
+        (flusher, gate): (Arc<Flusher>, Arc<LogDirGate>),
         configs: Arc<Configs>,
         clock: Arc<dyn Clock>,
         metrics: Arc<Metrics>,
@@ -119,6 +121,7 @@ impl Partitions {
             node_id,
             log_dir,
             flusher,
+            gate,
             configs,
             clock,
             metrics,
@@ -144,6 +147,11 @@ impl Partitions {
         let view = self.view();
         let lacking = view.online().filter(|partition| partition.is_under_replicated());
         self.metrics.under_replicated.set(lacking.count() as i64);
+    }
+
+    /// Whether the folder takes writes.
+    pub(crate) fn gate(&self) -> &Arc<LogDirGate> {
+        &self.gate
     }
 
     /// The folder that holds the logs.
@@ -289,8 +297,8 @@ impl Partitions {
                 let replica =
                     Replica::new(self.node_id, log, rules, assignment, high_watermark, now_ms);
                 let name = (topic.name.clone(), topic.id, index);
-                let (settings, flusher) = (Arc::clone(settings), Arc::clone(&self.flusher));
-                Slot::Online(Arc::new(Partition::new(name, replica, settings, flusher)))
+                let disk = (Arc::clone(&self.flusher), Arc::clone(&self.gate));
+                Slot::Online(Arc::new(Partition::new(name, replica, Arc::clone(settings), disk)))
             }
             Err(error) => {
                 tracing::error!(topic = %topic.name, partition = index, "partition is offline: {error}");

@@ -7,6 +7,7 @@ use protocol::messages::fetch_response::PartitionData;
 use protocol::messages::{FetchRequest, FetchResponse};
 use protocol::{ErrorCode, Uuid};
 use replica::NextFetch;
+use storage::Writes;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -45,6 +46,8 @@ pub(super) struct Fetcher {
     partitions: watch::Receiver<Arc<[Arc<Partition>]>>,
     /// Raised with every metadata image: positions may have other epochs.
     images: watch::Receiver<u64>,
+    /// Raised when this node's disk takes no writes any more, or takes them again.
+    writes: watch::Receiver<Writes>,
     /// What the leader knows of this fetcher's partitions.
     session: Session,
     /// Partitions that may have something to ask since the last request; `None`: any of them.
@@ -79,6 +82,7 @@ impl Fetcher {
     ) -> Self {
         Self {
             images: replication.partitions.changes(),
+            writes: replication.partitions.gate().changes(),
             replication,
             leader,
             number,
@@ -106,6 +110,11 @@ impl Fetcher {
             if self.partitions.has_changed().unwrap_or(true) {
                 self.due = None;
             }
+            if self.writes.has_changed().unwrap_or(false) {
+                self.writes.mark_unchanged();
+                self.failing.clear();
+                self.due = None;
+            }
             let partitions = Arc::clone(&self.partitions.borrow_and_update());
             let mut changes = self.partitions.clone();
             let round = self.next_round(&partitions).await;
@@ -118,9 +127,12 @@ impl Fetcher {
                     tokio::time::sleep_until(retry_at.map_or(backoff, |at| at.min(backoff)));
                 self.session.abandon();
                 self.due = None;
+                let open = *self.writes.borrow() == Writes::Open;
                 tokio::select! {
                     changed = self.partitions.changed() => if changed.is_err() { return },
                     () = pause => {}
+                    // Looked at where the loop begins again.
+                    Ok(_) = self.writes.wait_for(|writes| *writes == Writes::Open), if !open => {}
                 }
                 continue;
             }

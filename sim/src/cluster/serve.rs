@@ -184,7 +184,9 @@ impl World {
         }
         let hosted =
             process.partitions.get_mut(&key).ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?;
-        hosted.append(batch, wall, forgetful)
+        let result = hosted.append(batch, &mut process.gate.lock(), wall, forgetful);
+        self.look_at_gate(machine);
+        result
     }
 
     fn wait_or_answer(
