@@ -14,6 +14,7 @@ use super::gate::LogDirGate;
 use super::settings::TopicSettings;
 use super::validate;
 use super::waiters::{CommitWait, FetchWait, News, Waiters, Wakeups, Watched};
+use crate::throttle::{Limits, Marks};
 
 /// A partition replica on this broker.
 ///
@@ -28,6 +29,9 @@ pub(crate) struct Partition {
     pub(super) inner: Mutex<Inner>,
     flusher: Arc<Flusher>,
     pub(super) gate: Arc<LogDirGate>,
+    /// Which of its replication is limited; `marked` says whether any is, without a lock.
+    marks: RwLock<Marks>,
+    marked: AtomicBool,
     /// A flush is queued that will include what is appended now.
     flush_queued: AtomicBool,
     /// A follower has become fit to join the in-sync replicas.
@@ -91,6 +95,8 @@ impl Partition {
             }),
             flusher,
             gate,
+            marks: RwLock::default(),
+            marked: AtomicBool::new(false),
             flush_queued: AtomicBool::new(false),
             isr_wanted: AtomicBool::new(false),
         }
@@ -223,6 +229,40 @@ impl Partition {
         let wakeups = inner.news(changed);
         drop(inner);
         wakeups.wake();
+    }
+
+    /// Takes which of its replication is limited.
+    pub(super) fn mark(&self, marks: Marks) {
+        let any = marks.any();
+        if any || self.is_marked() {
+            *self.marks.write() = marks;
+            self.marked.store(any, Ordering::Release);
+        }
+    }
+
+    /// Whether some of its replication may be limited.
+    pub(crate) fn is_marked(&self) -> bool {
+        self.marked.load(Ordering::Acquire)
+    }
+
+    /// What limits what is sent to a follower: nothing when it is in sync.
+    pub(crate) fn limits_of_sending(&self, follower: i32) -> Limits {
+        if !self.is_marked() || self.is_in_sync(follower) {
+            return Limits::default();
+        }
+        self.marks.read().sending(follower)
+    }
+
+    /// What limits what this node takes as a follower: nothing when it is in sync.
+    pub(crate) fn limits_of_taking(&self, node_id: i32) -> Limits {
+        if !self.is_marked() || self.is_in_sync(node_id) {
+            return Limits::default();
+        }
+        self.marks.read().taking(node_id)
+    }
+
+    fn is_in_sync(&self, node_id: i32) -> bool {
+        self.inner.lock().replica.assignment().isr.contains(&node_id)
     }
 
     /// Takes changed configs.

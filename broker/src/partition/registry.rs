@@ -15,6 +15,7 @@ use super::settings::TopicSettings;
 use crate::config::Configs;
 use crate::context::Clock;
 use crate::metrics::Metrics;
+use crate::throttle::{Marks, Throttles};
 
 /// Threads that open logs at the start, a processor: they mostly wait for the disk.
 const OPENERS_PER_CPU: usize = 2;
@@ -99,6 +100,7 @@ pub(crate) struct Partitions {
     configs: Arc<Configs>,
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
+    throttles: Throttles,
     view: RwLock<Arc<PartitionsView>>,
     /// The image that was applied last; the lock makes one image be applied at a time.
     applied: Mutex<Arc<MetadataImage>>,
@@ -124,6 +126,7 @@ impl Partitions {
             gate,
             configs,
             clock,
+            throttles: Throttles::new(&metrics),
             metrics,
             view: RwLock::default(),
             applied: Mutex::default(),
@@ -147,6 +150,11 @@ impl Partitions {
         let view = self.view();
         let lacking = view.online().filter(|partition| partition.is_under_replicated());
         self.metrics.under_replicated.set(lacking.count() as i64);
+    }
+
+    /// How fast replicas that are not in sync are filled.
+    pub(crate) fn throttles(&self) -> &Throttles {
+        &self.throttles
     }
 
     /// Whether the folder takes writes.
@@ -179,6 +187,7 @@ impl Partitions {
     pub(crate) fn apply(&self, image: &Arc<MetadataImage>) {
         let mut applied = self.applied.lock();
         let old = self.view();
+        self.throttles.configure(&self.configs, image, self.clock.monotonic_ms());
         let reconfigured = self.broker_configs_differ(&applied, image);
         let mut next = PartitionsView::default();
         let mut work = Vec::new();
@@ -263,15 +272,24 @@ impl Partitions {
             }
             return Slot::Elsewhere;
         }
+        let lists = (&settings.throttled_leaders, &settings.throttled_followers);
+        let marks = Marks::of((self.node_id, index), lists, &partition.adding_replicas);
         let assignment = assignment(partition);
         match slot {
             Some(Slot::Online(online)) => {
                 online.configure(Arc::clone(settings));
+                online.mark(marks);
                 online.assign(assignment, self.clock.monotonic_ms() as i64);
                 Slot::Online(Arc::clone(online))
             }
             Some(Slot::Offline) => Slot::Offline,
-            _ => self.open(topic, index, assignment, settings),
+            _ => {
+                let slot = self.open(topic, index, assignment, settings);
+                if let Slot::Online(opened) = &slot {
+                    opened.mark(marks);
+                }
+                slot
+            }
         }
     }
 

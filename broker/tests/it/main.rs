@@ -11,5 +11,6 @@ mod long_poll;
 mod recovery;
 mod support;
 mod three;
+mod throttle;
 mod versions;
 mod wire;
