@@ -17,7 +17,7 @@ use quorum::identity::{Identity, IdentityError, METADATA_DIR};
 use quorum::node::{NodeConfig, OpenError, QuorumNode};
 use quorum::raft::Timing;
 use storage::{
-    Disk, DiskError, EpochFile, Flusher, LogDir, LogDirError, OsDisk, Reserve, ReservedDisk,
+    Disk, DiskError, EpochFile, Flusher, LogDir, LogDirError, OsDisk, Reserve, ReservedDisk, Writes,
 };
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -52,6 +52,8 @@ const RESERVE_FILE: &str = "metadata.reserve";
 const RESERVE_BYTES: u64 = 4 << 20;
 /// Longest wait for a connection to another node.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long a broker that cannot go on waits for others to take over: a change of controller.
+const GIVE_UP_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long a stop waits for connections to end.
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -253,6 +255,24 @@ impl BrokerHandle {
             // The flusher is gone, and with it whatever could still fail.
             _ => std::future::pending().await,
         }
+    }
+
+    /// For a broker that cannot go on ([`BrokerHandle::failed`]): lets others take what it leads, and returns soon in any case.
+    ///
+    /// A disk that fails may hold its callers for long, and the process with them, whose open port then looks alive; so
+    /// nothing here waits for it, and the others are told rather than left to find out.
+    pub async fn give_up(self) {
+        let broker = &self.broker;
+        let id = broker.config.node_id;
+        if *broker.partitions.gate().changes().borrow() == Writes::Failed {
+            let told = broker.image.wait_for(|image| {
+                image.broker(id).is_none_or(|broker| broker.log_dir_offline || broker.fenced)
+            });
+            tokio::time::timeout(GIVE_UP_TIMEOUT, told).await.ok();
+        }
+        broker.quorum.resign();
+        // Ending its threads would wait for the disk. The process ends next, and takes them along.
+        std::mem::forget(self);
     }
 
     /// Stops: gives its leaderships away, takes no more requests, closes the logs, notes that all is well, so that the
