@@ -9,6 +9,7 @@ use replica::{Assignment, Changed, Replica};
 use storage::log::{AppendError, Appended};
 use storage::producers::{SequenceCheck, SequenceError};
 use storage::{DiskError, DiskFailure, FlushTarget, Flusher};
+use tokio::sync::Notify;
 
 use super::gate::LogDirGate;
 use super::settings::TopicSettings;
@@ -36,6 +37,8 @@ pub(crate) struct Partition {
     flush_queued: AtomicBool,
     /// A follower has become fit to join the in-sync replicas.
     pub(super) isr_wanted: AtomicBool,
+    /// A follower's log starts elsewhere.
+    pub(super) starts: Notify,
 }
 
 #[derive(Debug)]
@@ -99,6 +102,7 @@ impl Partition {
             marked: AtomicBool::new(false),
             flush_queued: AtomicBool::new(false),
             isr_wanted: AtomicBool::new(false),
+            starts: Notify::new(),
         }
     }
 

@@ -61,10 +61,7 @@ impl Session {
     /// Whether the leader need not be told this position.
     pub(super) fn knows(&self, key: &Key, of: &Arc<Partition>, position: &FetchPosition) -> bool {
         self.known.get(key).is_some_and(|known| {
-            // A moved start of the log is nothing that the leader acts on.
-            let log_start_offset = position.log_start_offset;
-            let told = FetchPosition { log_start_offset, ..known.position };
-            !known.stale && told == *position && Arc::ptr_eq(&known.partition, of)
+            !known.stale && known.position == *position && Arc::ptr_eq(&known.partition, of)
         })
     }
 

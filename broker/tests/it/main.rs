@@ -4,6 +4,7 @@ mod admin;
 mod cluster;
 mod cluster_protocol;
 mod data;
+mod delete_records;
 mod errors;
 mod groups;
 mod idempotence;

@@ -80,6 +80,7 @@ impl World {
                 leader_epoch: position.leader_epoch,
                 offset: position.offset,
                 last_fetched_epoch: position.last_fetched_epoch,
+                log_start_offset: position.log_start_offset,
             };
             match hosted.replica.note_fetch(&fetch, registered, now_ms) {
                 Ok(noted) => {

@@ -359,6 +359,8 @@ impl SessionFetch {
             let told = (read.high_watermark, read.log_start_offset);
             let tells = failed || read.diverging.is_some() || read.slice.len > 0;
             let moved = entry.told != Some(told);
+            // Whoever deleted records waits for all replicas to have done so.
+            round.has_news |= entry.told.is_some_and(|(_, start)| start != told.1);
             round.has_news |= moved && entry.told.is_some() && self.fetch.broker.reads_near;
             if read.slice.len == 0 && (round.bytes > 0 || held_back) {
                 state.left.push(*slot);
