@@ -15,6 +15,7 @@
 //! | [`partition`] | partitions: decisions without I/O, and the log under them |
 //! | [`peers`] | requests to other brokers |
 //! | [`replication`] | fetching from leaders, in-sync replicas |
+//! | [`throttle`] | how fast replicas that are not in sync are filled |
 //! | [`group`] | the group coordinator: a state machine, and its log |
 //! | [`cluster`] | this broker as one of a cluster: quorum, registration, what goes to the active controller |
 //! | [`controller`] | commands to this node's controller |
@@ -48,6 +49,7 @@ mod producer_ids;
 mod replication;
 mod safety;
 mod start;
+mod throttle;
 
 pub use broker_config::BrokerConfig;
 pub use context::Broker;

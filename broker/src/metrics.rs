@@ -43,6 +43,9 @@ pub(crate) struct Metrics {
     pub(crate) offline_partitions: Gauge<i64, AtomicI64>,
     /// Partitions led here that have fewer in-sync replicas than replicas.
     pub(crate) under_replicated: Gauge<i64, AtomicI64>,
+    /// Bytes sent to, and taken as, replicas that a replication throttle limits.
+    pub(crate) throttled_bytes_out: Counter<u64, AtomicU64>,
+    pub(crate) throttled_bytes_in: Counter<u64, AtomicU64>,
     partition_errors: Family<ErrorLabels, Counter>,
 }
 
@@ -82,6 +85,17 @@ impl Metrics {
             "Partitions led by this broker that have fewer in-sync replicas than replicas",
             under_replicated.clone(),
         );
+        let (throttled_bytes_out, throttled_bytes_in) = (Counter::default(), Counter::default());
+        registry.register(
+            "throttled_replication_bytes_out",
+            "Bytes sent to replicas that are not in sync, under a replication throttle",
+            throttled_bytes_out.clone(),
+        );
+        registry.register(
+            "throttled_replication_bytes_in",
+            "Bytes taken by replicas here that are not in sync, under a replication throttle",
+            throttled_bytes_in.clone(),
+        );
         let partition_errors = Family::default();
         registry.register(
             "partition_errors",
@@ -99,6 +113,8 @@ impl Metrics {
             partitions,
             offline_partitions,
             under_replicated,
+            throttled_bytes_out,
+            throttled_bytes_in,
             partition_errors,
         }
     }

@@ -6,6 +6,7 @@
 //! from the first moment, `/readyz` says what is still to be done.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -15,7 +16,9 @@ use quorum::controller::{ControllerSettings, Entropy};
 use quorum::identity::{Identity, IdentityError, METADATA_DIR};
 use quorum::node::{NodeConfig, OpenError, QuorumNode};
 use quorum::raft::Timing;
-use storage::{Disk, DiskError, EpochFile, Flusher, LogDir, LogDirError, OsDisk};
+use storage::{
+    Disk, DiskError, EpochFile, Flusher, LogDir, LogDirError, OsDisk, Reserve, ReservedDisk, Writes,
+};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -39,13 +42,18 @@ use crate::group::{GroupCoordinator, GroupLog};
 use crate::housekeeping;
 use crate::listener::{self, ListenError};
 use crate::metrics::Metrics;
-use crate::partition::Partitions;
+use crate::partition::{LogDirGate, Partitions};
 use crate::peers::{PeerSettings, Peers};
 use crate::producer_ids::ProducerIds;
 use crate::replication::{Replication, ReplicationSettings, reads_near};
 
+/// Keeps room for the metadata: some ten thousand changes of a partition.
+const RESERVE_FILE: &str = "metadata.reserve";
+const RESERVE_BYTES: u64 = 4 << 20;
 /// Longest wait for a connection to another node.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long a broker that cannot go on waits for others to take over: a change of controller.
+const GIVE_UP_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long a stop waits for connections to end.
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -249,6 +257,24 @@ impl BrokerHandle {
         }
     }
 
+    /// For a broker that cannot go on ([`BrokerHandle::failed`]): lets others take what it leads, and returns soon in any case.
+    ///
+    /// A disk that fails may hold its callers for long, and the process with them, whose open port then looks alive; so
+    /// nothing here waits for it, and the others are told rather than left to find out.
+    pub async fn give_up(self) {
+        let broker = &self.broker;
+        let id = broker.config.node_id;
+        if *broker.partitions.gate().changes().borrow() == Writes::Failed {
+            let told = broker.image.wait_for(|image| {
+                image.broker(id).is_none_or(|broker| broker.log_dir_offline || broker.fenced)
+            });
+            tokio::time::timeout(GIVE_UP_TIMEOUT, told).await.ok();
+        }
+        broker.quorum.resign();
+        // Ending its threads would wait for the disk. The process ends next, and takes them along.
+        std::mem::forget(self);
+    }
+
     /// Stops: gives its leaderships away, takes no more requests, closes the logs, notes that all is well, so that the
     /// next start need not recover.
     ///
@@ -332,14 +358,21 @@ impl Parts {
         let dir = self.config.data_dir.clone();
         let log_dir = Arc::new(LogDir::open(Arc::clone(&disk), &dir)?);
         let identity = self.identity(&*disk)?;
-        let epoch_file = EpochFile::open(Arc::clone(&disk), &dir)?;
+        let gate = LogDirGate::new(Arc::clone(&self.failed));
+        let reserve = reserve(&disk, &dir, &gate);
+        let (tasks, shutdown) = &self.background;
+        let watched =
+            Arc::clone(&gate).watch(Arc::clone(&reserve), Arc::clone(&clock), shutdown.clone());
+        tasks.spawn_on(watched, &self.runtime);
+        let metadata_disk: Arc<dyn Disk> = Arc::new(ReservedDisk(reserve));
+        let epoch_file = EpochFile::open(Arc::clone(&metadata_disk), &dir)?;
         let cluster_id = Str::from(identity.cluster_id.clone());
         let previous = log_dir.clean_shutdown_epoch().unwrap_or(-1).max(epoch_file.epoch());
 
         let partitions = Arc::new(Partitions::new(
             self.config.node_id,
             log_dir,
-            Arc::new(self.flusher()?),
+            (Arc::new(self.flusher(&gate)?), gate),
             Arc::clone(&self.configs),
             Arc::clone(&clock),
             Arc::clone(&self.metrics),
@@ -348,7 +381,7 @@ impl Parts {
         peers.set_addresses(self.voters.addresses().iter().cloned());
         let newest = Arc::new(NewestImage::default());
         let image = Arc::new(ImageCell::default());
-        let quorum = self.quorum(&identity, disk, &clock, &peers, &newest)?;
+        let quorum = self.quorum(&identity, metadata_disk, &clock, &peers, &newest)?;
         let applier = MetadataApplier {
             node_id: self.config.node_id,
             newest: Arc::clone(&newest),
@@ -403,13 +436,9 @@ impl Parts {
         Ok(Identity::establish(disk, &config.data_dir, id, wanted, &mut SystemEntropy)?)
     }
 
-    fn flusher(&self) -> Result<Flusher, StartError> {
-        let failed = Arc::clone(&self.failed);
-        Flusher::start(Box::new(move |error| {
-            tracing::error!("{error}: nothing can be acknowledged any more");
-            failed.send_replace(Some(error.to_string()));
-        }))
-        .map_err(StartError::Thread)
+    fn flusher(&self, gate: &Arc<LogDirGate>) -> Result<Flusher, StartError> {
+        let gate = Arc::clone(gate);
+        Flusher::start(Box::new(move |error| gate.refused(error))).map_err(StartError::Thread)
     }
 
     fn peer_settings(&self) -> PeerSettings {
@@ -481,6 +510,18 @@ impl Parts {
         let interval = millis(&self.configs, "broker.heartbeat.interval.ms");
         Lifecycle::new(registration, Arc::clone(newest), Arc::clone(broker_epoch), interval)
     }
+}
+
+/// Room on the disk that records cannot take, for the metadata.
+fn reserve(disk: &Arc<dyn Disk>, dir: &Path, gate: &Arc<LogDirGate>) -> Arc<Reserve> {
+    let gate = Arc::clone(gate);
+    let path = dir.join(RESERVE_FILE);
+    Reserve::open(
+        Arc::clone(disk),
+        &path,
+        RESERVE_BYTES,
+        Box::new(move |error| gate.refused(error)),
+    )
 }
 
 fn millis(configs: &Configs, key: &str) -> Duration {

@@ -181,6 +181,9 @@ pub struct BrokerRecord {
     /// was let in. Missing: this registration.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub whole_since: Option<i64>,
+    /// Its log directory takes no writes (KIP-858): what it holds can be read, and that is all.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub log_dir_offline: bool,
 }
 
 /// A change of a broker's registration.
@@ -196,6 +199,9 @@ pub struct BrokerChange {
     /// Whether it is about to stop.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub in_controlled_shutdown: Option<bool>,
+    /// Whether its log directory takes no writes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_dir_offline: Option<bool>,
 }
 
 /// What a dynamic config belongs to (Kafka's resource types that have configs).

@@ -27,6 +27,8 @@ pub struct FollowerFetch {
     pub offset: i64,
     /// Epoch of its last record (KIP-595), -1 without one.
     pub last_fetched_epoch: i32,
+    /// Where its log starts, -1 when it does not say.
+    pub log_start_offset: i64,
 }
 
 /// What the metadata says of a broker.
@@ -55,6 +57,8 @@ pub struct Noted {
     pub changed: Changed,
     /// It can join the ISR: ask for a proposal.
     pub may_join: bool,
+    /// Its log starts elsewhere than before: the low watermark may have moved.
+    pub start_moved: bool,
     /// It does not know yet how far records are committed: answer at once (KIP-392).
     pub has_news: bool,
 }
@@ -97,10 +101,12 @@ impl Replica {
             return Err(ServeError::StaleBrokerEpoch);
         }
         follower.broker_epoch = fetch.broker_epoch;
+        let start_moved = follower.log_start != fetch.log_start_offset;
+        follower.log_start = fetch.log_start_offset;
         follower.eligible = registered.in_service
             && (fetch.broker_epoch < 0 || fetch.broker_epoch == registered.epoch);
         if diverges || !in_range {
-            return Ok(Noted::default());
+            return Ok(Noted { start_moved, ..Noted::default() });
         }
         follower.fetched(fetch.offset, end, now_ms);
         let may_join = follower.eligible
@@ -111,7 +117,8 @@ impl Replica {
         let told = follower.told;
         let committed = self.advance();
         let changed = Changed { committed, ..Changed::default() };
-        Ok(Noted { changed, may_join, has_news: told < self.high_watermark.offset })
+        let has_news = told < self.high_watermark.offset;
+        Ok(Noted { changed, may_join, start_moved, has_news })
     }
 
     /// The follower is being told this high watermark.

@@ -11,6 +11,8 @@ pub(crate) struct Progress {
     pub(crate) broker_epoch: i64,
     /// Everything before it is held there (on disk, under `log.flush.before.ack`); -1: not known.
     pub(crate) end: i64,
+    /// Where its log starts, -1: not known.
+    pub(crate) log_start: i64,
     /// When it last had all that the leader had.
     pub(crate) caught_up_ms: i64,
     last_fetch_ms: i64,
@@ -30,6 +32,7 @@ impl Progress {
             id,
             broker_epoch: -1,
             end: -1,
+            log_start: -1,
             // Who is in sync gets the full lag time to show itself to a new leader.
             caught_up_ms: if in_sync { now_ms } else { NEVER },
             last_fetch_ms: NEVER,

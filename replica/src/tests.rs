@@ -69,6 +69,7 @@ impl Fixture {
             leader_epoch: epoch,
             offset,
             last_fetched_epoch: -1,
+            log_start_offset: 0,
         };
         let registered = Some(Registration { epoch: 7, in_service: true });
         self.replica.note_fetch(&fetch, registered, now_ms)
@@ -177,6 +178,29 @@ fn progress_survives_metadata_of_the_same_leader_epoch() {
 }
 
 #[test]
+fn the_low_watermark_is_where_the_last_log_that_counts_starts() {
+    let mut f = leader(rules(), &[1, 2, 3]);
+    let _ = f.append(5);
+    assert_eq!(f.replica.low_watermark(|_| true), Some(-1), "nobody has said anything");
+    assert_eq!(f.replica.low_watermark(|_| false), Some(0));
+    f.replica.log_mut().advance_start(3);
+    let registered = Some(Registration { epoch: 7, in_service: true });
+    for (id, start, moved) in [(2, 0, true), (2, 0, false), (2, 3, true), (3, 2, true)] {
+        let fetch = FollowerFetch {
+            id,
+            broker_epoch: 7,
+            leader_epoch: f.replica.assignment().leader_epoch,
+            offset: 5,
+            last_fetched_epoch: -1,
+            log_start_offset: start,
+        };
+        assert_eq!(f.replica.note_fetch(&fetch, registered, 0).unwrap().start_moved, moved);
+    }
+    assert_eq!(f.replica.low_watermark(|_| true), Some(2));
+    assert_eq!(f.replica.low_watermark(|id| id == 2), Some(3));
+}
+
+#[test]
 fn stale_metadata_and_stale_brokers_are_refused() {
     let mut f = leader(rules(), &[1, 2]);
     let _ = f.replica.assign(assignment(2, 4, 9, &[2]), 0);
@@ -189,6 +213,7 @@ fn stale_metadata_and_stale_brokers_are_refused() {
         leader_epoch: 5,
         offset: 0,
         last_fetched_epoch: -1,
+        log_start_offset: 0,
     };
     let registered = Some(Registration { epoch: 7, in_service: true });
     let noted = f.replica.note_fetch(&fetch, registered, 0);

@@ -9,6 +9,15 @@ impl Replica {
         self.high_watermark
     }
 
+    /// Records before it are gone everywhere: the least of where this leader's log starts and where those of the followers do
+    /// that `counts` is true of (node id). `None` where this node does not lead.
+    pub fn low_watermark(&self, counts: impl Fn(i32) -> bool) -> Option<i64> {
+        let Role::Leader(leader) = &self.role else { return None };
+        let followers = leader.followers.iter().filter(|follower| counts(follower.id));
+        let starts = followers.map(|follower| follower.log_start);
+        Some(starts.fold(self.log.start_offset(), i64::min))
+    }
+
     /// What this replica itself holds, as the rules count it.
     pub(crate) fn held(&self) -> OffsetPosition {
         if self.rules.flush_before_ack { self.durable } else { self.log.end() }

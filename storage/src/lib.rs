@@ -6,6 +6,7 @@
 //! - [`epochs`]: leader epochs and where they begin.
 //! - [`epoch_file`]: which registration of the broker the directory remembers.
 //! - [`flusher`]: group commit.
+//! - [`write_gate`]: whether the directory takes writes, and when a full one is asked again.
 //! - [`log_dir`]: the directory: which partitions, how the last shutdown went.
 //! - [`checkpoint`]: Kafka's offset checkpoint files.
 //!
@@ -26,9 +27,11 @@ pub mod flusher;
 pub mod log;
 pub mod log_dir;
 pub mod producers;
+pub mod write_gate;
 
-pub use disk::{Disk, DiskError, DiskFailure, DiskFile, OpenMode, OsDisk};
+pub use disk::{Disk, DiskError, DiskFailure, DiskFile, OpenMode, OsDisk, Reserve, ReservedDisk};
 pub use epoch_file::EpochFile;
 pub use flusher::{FlushTarget, Flusher};
 pub use log::{Log, LogConfig};
 pub use log_dir::{LogDir, LogDirError};
+pub use write_gate::{WriteGate, Writes};

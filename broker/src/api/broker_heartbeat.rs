@@ -1,4 +1,4 @@
-//! BrokerHeartbeat (KIP-631): a broker is there, or wants to stop.
+//! BrokerHeartbeat (KIP-631, KIP-858): a broker is there, or wants to stop, or has a disk that takes no writes.
 
 use std::sync::Arc;
 
@@ -20,6 +20,7 @@ pub(crate) async fn handle(
         metadata_offset: u64::try_from(request.current_metadata_offset).unwrap_or(0),
         want_fence: request.want_fence,
         want_shut_down: request.want_shut_down,
+        offline_log_dirs: request.offline_log_dirs,
         now_ms: broker.clock.monotonic_ms(),
     };
     let failed = |error_code: i16| BrokerHeartbeatResponse {

@@ -1,15 +1,21 @@
-//! DeleteRecords, versions 0 to 2: moves the log's start. Answered when the new start is durable.
+//! DeleteRecords, versions 0 to 2: moves the log's start. Answered when the new start is durable here, and on all replicas
+//! that are alive (KIP-107): what is answered as deleted does not come back with another leader.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use protocol::ErrorCode;
 use protocol::messages::delete_records_response::{
     DeleteRecordsPartitionResult, DeleteRecordsTopicResult,
 };
 use protocol::messages::{DeleteRecordsRequest, DeleteRecordsResponse};
+use tokio::time::Instant;
 
 use crate::context::{Broker, RequestContext};
-use crate::partition::Partition;
+use crate::partition::{Partition, PartitionsView};
+
+/// Longest wait: a client's absurd timeout must not hold its request for ever.
+const MAX_TIMEOUT: Duration = Duration::from_secs(10 * 60);
 
 pub(crate) async fn handle(
     broker: &Arc<Broker>,
@@ -18,6 +24,7 @@ pub(crate) async fn handle(
     _version: i16,
 ) -> DeleteRecordsResponse {
     let view = broker.partitions.view();
+    let deadline = Instant::now() + timeout(request.timeout_ms);
     let mut changed: Vec<Arc<Partition>> = Vec::new();
     let mut topics = Vec::with_capacity(request.topics.len());
     for topic in request.topics {
@@ -45,7 +52,35 @@ pub(crate) async fn handle(
             partition.error_code = ErrorCode::KAFKA_STORAGE_ERROR.0;
         }
     }
+    wait_for_followers(broker, &view, &mut topics, deadline).await;
     DeleteRecordsResponse { topics, ..Default::default() }
+}
+
+fn timeout(timeout_ms: i32) -> Duration {
+    Duration::from_millis(u64::try_from(timeout_ms).unwrap_or(0)).min(MAX_TIMEOUT)
+}
+
+/// Replaces the leader's log start by the low watermark of each partition.
+async fn wait_for_followers(
+    broker: &Broker,
+    view: &PartitionsView,
+    topics: &mut [DeleteRecordsTopicResult],
+    deadline: Instant,
+) {
+    let is_alive = |id: i32| broker.image().is_active(id);
+    for topic in topics {
+        let Some(hosted) = view.by_name(&topic.name) else { continue };
+        let good = topic.partitions.iter_mut().filter(|p| p.error_code == ErrorCode::NONE.0);
+        for result in good {
+            let Ok(partition) = hosted.partition(result.partition_index) else { continue };
+            let deleted = partition.deleted_everywhere(result.low_watermark, is_alive);
+            match tokio::time::timeout_at(deadline, deleted).await {
+                Ok(Ok(low_watermark)) => result.low_watermark = low_watermark,
+                Ok(Err(code)) => result.error_code = code.0,
+                Err(_) => result.error_code = ErrorCode::REQUEST_TIMED_OUT.0,
+            }
+        }
+    }
 }
 
 async fn make_durable(broker: &Arc<Broker>, changed: Vec<Arc<Partition>>) -> bool {

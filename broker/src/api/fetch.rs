@@ -269,6 +269,7 @@ fn part(wanted: &FetchPartition, reader: Reader, max_bytes: usize, used: usize) 
         },
         leader_epoch: wanted.current_leader_epoch,
         last_fetched_epoch: wanted.last_fetched_epoch,
+        log_start_offset: wanted.log_start_offset,
         reader,
     }
 }

@@ -46,7 +46,7 @@ impl Partition {
         if flush {
             self.request_flush();
         }
-        if self.flusher.is_failed() { NextFetch::None } else { next }
+        if self.gate.is_open() { next } else { NextFetch::None }
     }
 
     /// Whether it is led here and lacks in-sync replicas.
@@ -60,7 +60,7 @@ impl Partition {
         inner.replica.is_follower().then(|| inner.replica.assignment().leader)
     }
 
-    /// Takes records from the leader; one `pwritev` a batch. A flush is asked for where the next fetch needs one.
+    /// Takes records from the leader (none while the disk takes no writes); one `pwritev` a batch. A flush is asked for where the next fetch needs one.
     ///
     /// # Errors
     /// [`TakeError`].
@@ -69,6 +69,10 @@ impl Partition {
         answer: &FromLeader,
         now_ms: i64,
     ) -> Result<Taken, TakeError> {
+        if !self.gate.is_open() {
+            // Not even what would fit: the room is needed to say that there is none.
+            return Ok(Taken { start_moved: false });
+        }
         let mut inner = self.inner.lock();
         let start = inner.replica.log().start_offset();
         let taken = inner.replica.take(answer, now_ms);

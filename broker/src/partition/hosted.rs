@@ -9,10 +9,13 @@ use replica::{Assignment, Changed, Replica};
 use storage::log::{AppendError, Appended};
 use storage::producers::{SequenceCheck, SequenceError};
 use storage::{DiskError, DiskFailure, FlushTarget, Flusher};
+use tokio::sync::Notify;
 
+use super::gate::LogDirGate;
 use super::settings::TopicSettings;
 use super::validate;
 use super::waiters::{CommitWait, FetchWait, News, Waiters, Wakeups, Watched};
+use crate::throttle::{Limits, Marks};
 
 /// A partition replica on this broker.
 ///
@@ -25,11 +28,17 @@ pub(crate) struct Partition {
     pub(crate) index: i32,
     settings: RwLock<Arc<TopicSettings>>,
     pub(super) inner: Mutex<Inner>,
-    pub(super) flusher: Arc<Flusher>,
+    flusher: Arc<Flusher>,
+    pub(super) gate: Arc<LogDirGate>,
+    /// Which of its replication is limited; `marked` says whether any is, without a lock.
+    marks: RwLock<Marks>,
+    marked: AtomicBool,
     /// A flush is queued that will include what is appended now.
     flush_queued: AtomicBool,
     /// A follower has become fit to join the in-sync replicas.
     pub(super) isr_wanted: AtomicBool,
+    /// A follower's log starts elsewhere.
+    pub(super) starts: Notify,
 }
 
 #[derive(Debug)]
@@ -74,7 +83,7 @@ impl Partition {
         (topic, topic_id, index): (Str, Uuid, i32),
         replica: Replica,
         settings: Arc<TopicSettings>,
-        flusher: Arc<Flusher>,
+        (flusher, gate): (Arc<Flusher>, Arc<LogDirGate>),
     ) -> Self {
         Self {
             topic,
@@ -88,8 +97,12 @@ impl Partition {
                 reported: false,
             }),
             flusher,
+            gate,
+            marks: RwLock::default(),
+            marked: AtomicBool::new(false),
             flush_queued: AtomicBool::new(false),
             isr_wanted: AtomicBool::new(false),
+            starts: Notify::new(),
         }
     }
 
@@ -144,13 +157,14 @@ impl Partition {
         wait: Option<(&Arc<CommitWait>, usize)>,
         now_ms: i64,
     ) -> Result<Accepted, Refusal> {
-        if self.flusher.is_failed() {
-            return Err(Refusal::of(ErrorCode::KAFKA_STORAGE_ERROR));
-        }
         let mut inner = self.inner.lock();
         let inner_mut = &mut *inner;
         let acks = if wait.is_some() { -1 } else { 1 };
         inner_mut.replica.admit(acks).map_err(|error| Refusal::of(error.code()))?;
+        if !self.gate.is_open() {
+            // Clients look for another leader then; there is one as soon as the controller knows.
+            return Err(Refusal::of(ErrorCode::KAFKA_STORAGE_ERROR));
+        }
         let log_start_offset = inner_mut.replica.log().start_offset();
         match inner_mut.replica.log().producers().check(batch.header()) {
             Ok(SequenceCheck::Append) => {}
@@ -221,6 +235,40 @@ impl Partition {
         wakeups.wake();
     }
 
+    /// Takes which of its replication is limited.
+    pub(super) fn mark(&self, marks: Marks) {
+        let any = marks.any();
+        if any || self.is_marked() {
+            *self.marks.write() = marks;
+            self.marked.store(any, Ordering::Release);
+        }
+    }
+
+    /// Whether some of its replication may be limited.
+    pub(crate) fn is_marked(&self) -> bool {
+        self.marked.load(Ordering::Acquire)
+    }
+
+    /// What limits what is sent to a follower: nothing when it is in sync.
+    pub(crate) fn limits_of_sending(&self, follower: i32) -> Limits {
+        if !self.is_marked() || self.is_in_sync(follower) {
+            return Limits::default();
+        }
+        self.marks.read().sending(follower)
+    }
+
+    /// What limits what this node takes as a follower: nothing when it is in sync.
+    pub(crate) fn limits_of_taking(&self, node_id: i32) -> Limits {
+        if !self.is_marked() || self.is_in_sync(node_id) {
+            return Limits::default();
+        }
+        self.marks.read().taking(node_id)
+    }
+
+    fn is_in_sync(&self, node_id: i32) -> bool {
+        self.inner.lock().replica.assignment().isr.contains(&node_id)
+    }
+
     /// Takes changed configs.
     pub(super) fn configure(&self, settings: Arc<TopicSettings>) {
         let mut inner = self.inner.lock();
@@ -245,6 +293,7 @@ impl Partition {
 impl Inner {
     /// One clear error, not one for each request that meets it.
     pub(super) fn report(&mut self, partition: &Partition, error: &DiskError) {
+        partition.gate.refused(error);
         if !std::mem::replace(&mut self.reported, true) {
             tracing::error!(%partition, "records are refused: {error}");
         }

@@ -1,10 +1,15 @@
+use std::time::Duration;
+
 use bytes::{Bytes, BytesMut};
 use protocol::{ErrorCode, Segment};
 use replica::{Divergence, FollowerFetch, Noted, ReadRange, Registration, ServeError};
 use storage::log::{LogSlice, Read, ReadError, TimestampedOffset};
 
 use super::hosted::Partition;
-use super::waiters::News;
+use super::waiters::{News, Wakeups};
+
+/// How often it is looked again which replicas have died while a deletion waits for them.
+const WHO_COUNTS_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Who reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +52,8 @@ pub(crate) struct ReadRequest {
     pub(crate) leader_epoch: i32,
     /// Epoch of the client's last record (KIP-595), or -1.
     pub(crate) last_fetched_epoch: i32,
+    /// Where a follower's log starts, or -1.
+    pub(crate) log_start_offset: i64,
     pub(crate) reader: Reader,
 }
 
@@ -150,6 +157,7 @@ impl Partition {
             leader_epoch: request.leader_epoch,
             offset: request.range.offset,
             last_fetched_epoch: request.last_fetched_epoch,
+            log_start_offset: request.log_start_offset,
         };
         let mut inner = self.inner.lock();
         let noted = inner.replica.note_fetch(&fetch, registered, monotonic_ms)?;
@@ -157,6 +165,9 @@ impl Partition {
         drop(inner);
         if noted.may_join {
             self.want_isr_change();
+        }
+        if noted.start_moved {
+            self.starts.notify_waiters();
         }
         wakeups.wake();
         Ok(noted)
@@ -202,6 +213,7 @@ impl Partition {
             range: ReadRange { offset, max_bytes, min_one: true },
             leader_epoch: -1,
             last_fetched_epoch: -1,
+            log_start_offset: -1,
             reader: Reader::Own,
         };
         let read = self.read(&request, false);
@@ -285,7 +297,36 @@ impl Partition {
         if !inner.replica.log().config().delete {
             return Err(ErrorCode::POLICY_VIOLATION);
         }
-        Ok(inner.replica.log_mut().advance_start(wanted))
+        let start = inner.replica.log_mut().advance_start(wanted);
+        // Followers hear of it at once; they answer by their next fetch.
+        let mut wakeups = Wakeups::default();
+        inner.waiters.told(News::Grown, &mut wakeups);
+        drop(inner);
+        wakeups.wake();
+        Ok(start)
+    }
+
+    /// Waits until records before `start` are gone from all replicas that `counts` is true of; gives the low watermark then.
+    /// `counts` is asked again now and then: who has died is not waited for.
+    ///
+    /// # Errors
+    /// NOT_LEADER_OR_FOLLOWER when the leadership ends meanwhile.
+    pub(crate) async fn deleted_everywhere(
+        &self,
+        start: i64,
+        counts: impl Fn(i32) -> bool,
+    ) -> Result<i64, ErrorCode> {
+        loop {
+            let mut moved = std::pin::pin!(self.starts.notified());
+            // Before the look: what comes in between is not missed.
+            moved.as_mut().enable();
+            let low = self.inner.lock().replica.low_watermark(&counts);
+            let low = low.ok_or(ErrorCode::NOT_LEADER_OR_FOLLOWER)?;
+            if low >= start {
+                return Ok(low);
+            }
+            tokio::time::timeout(WHO_COUNTS_INTERVAL, moved).await.ok();
+        }
     }
 }
 

@@ -9,11 +9,13 @@ use replica::{Assignment, Replica};
 use storage::{Flusher, LogDir};
 use tokio::sync::{Notify, watch};
 
+use super::gate::LogDirGate;
 use super::hosted::Partition;
 use super::settings::TopicSettings;
 use crate::config::Configs;
 use crate::context::Clock;
 use crate::metrics::Metrics;
+use crate::throttle::{Marks, Throttles};
 
 /// Threads that open logs at the start, a processor: they mostly wait for the disk.
 const OPENERS_PER_CPU: usize = 2;
@@ -94,9 +96,11 @@ pub(crate) struct Partitions {
     pub(super) node_id: i32,
     pub(super) log_dir: Arc<LogDir>,
     flusher: Arc<Flusher>,
+    gate: Arc<LogDirGate>,
     configs: Arc<Configs>,
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
+    throttles: Throttles,
     view: RwLock<Arc<PartitionsView>>,
     /// The image that was applied last; the lock makes one image be applied at a time.
     applied: Mutex<Arc<MetadataImage>>,
@@ -110,7 +114,7 @@ impl Partitions {
     pub(crate) fn new(
         node_id: i32,
         log_dir: Arc<LogDir>,
-        flusher: Arc<Flusher>,
+        (flusher, gate): (Arc<Flusher>, Arc<LogDirGate>),
         configs: Arc<Configs>,
         clock: Arc<dyn Clock>,
         metrics: Arc<Metrics>,
@@ -119,8 +123,10 @@ impl Partitions {
             node_id,
             log_dir,
             flusher,
+            gate,
             configs,
             clock,
+            throttles: Throttles::new(&metrics),
             metrics,
             view: RwLock::default(),
             applied: Mutex::default(),
@@ -144,6 +150,16 @@ impl Partitions {
         let view = self.view();
         let lacking = view.online().filter(|partition| partition.is_under_replicated());
         self.metrics.under_replicated.set(lacking.count() as i64);
+    }
+
+    /// How fast replicas that are not in sync are filled.
+    pub(crate) fn throttles(&self) -> &Throttles {
+        &self.throttles
+    }
+
+    /// Whether the folder takes writes.
+    pub(crate) fn gate(&self) -> &Arc<LogDirGate> {
+        &self.gate
     }
 
     /// The folder that holds the logs.
@@ -171,6 +187,7 @@ impl Partitions {
     pub(crate) fn apply(&self, image: &Arc<MetadataImage>) {
         let mut applied = self.applied.lock();
         let old = self.view();
+        self.throttles.configure(&self.configs, image, self.clock.monotonic_ms());
         let reconfigured = self.broker_configs_differ(&applied, image);
         let mut next = PartitionsView::default();
         let mut work = Vec::new();
@@ -255,15 +272,24 @@ impl Partitions {
             }
             return Slot::Elsewhere;
         }
+        let lists = (&settings.throttled_leaders, &settings.throttled_followers);
+        let marks = Marks::of((self.node_id, index), lists, &partition.adding_replicas);
         let assignment = assignment(partition);
         match slot {
             Some(Slot::Online(online)) => {
                 online.configure(Arc::clone(settings));
+                online.mark(marks);
                 online.assign(assignment, self.clock.monotonic_ms() as i64);
                 Slot::Online(Arc::clone(online))
             }
             Some(Slot::Offline) => Slot::Offline,
-            _ => self.open(topic, index, assignment, settings),
+            _ => {
+                let slot = self.open(topic, index, assignment, settings);
+                if let Slot::Online(opened) = &slot {
+                    opened.mark(marks);
+                }
+                slot
+            }
         }
     }
 
@@ -289,8 +315,8 @@ impl Partitions {
                 let replica =
                     Replica::new(self.node_id, log, rules, assignment, high_watermark, now_ms);
                 let name = (topic.name.clone(), topic.id, index);
-                let (settings, flusher) = (Arc::clone(settings), Arc::clone(&self.flusher));
-                Slot::Online(Arc::new(Partition::new(name, replica, settings, flusher)))
+                let disk = (Arc::clone(&self.flusher), Arc::clone(&self.gate));
+                Slot::Online(Arc::new(Partition::new(name, replica, Arc::clone(settings), disk)))
             }
             Err(error) => {
                 tracing::error!(topic = %topic.name, partition = index, "partition is offline: {error}");

@@ -5,6 +5,7 @@ use replica::Rules;
 use storage::LogConfig;
 
 use crate::config::Configs;
+use crate::throttle::ThrottledReplicas;
 
 /// Least `segment.bytes` that is kept to: smaller ones would make a file for every few batches.
 const MIN_SEGMENT_BYTES: i64 = 1024;
@@ -28,6 +29,10 @@ pub(crate) struct TopicSettings {
     /// `cleanup.policy` holds `compact`: records need keys.
     pub(crate) compacted: bool,
     pub(crate) rules: Rules,
+    /// `leader.replication.throttled.replicas`.
+    pub(crate) throttled_leaders: ThrottledReplicas,
+    /// `follower.replication.throttled.replicas`.
+    pub(crate) throttled_followers: ThrottledReplicas,
 }
 
 impl TopicSettings {
@@ -60,6 +65,12 @@ impl TopicSettings {
             timestamp_after_max_ms: long("message.timestamp.after.max.ms"),
             compression: Compression::from_name(&text("compression.type")),
             compacted: has_policy("compact"),
+            throttled_leaders: ThrottledReplicas::parse(&text(
+                "leader.replication.throttled.replicas",
+            )),
+            throttled_followers: ThrottledReplicas::parse(&text(
+                "follower.replication.throttled.replicas",
+            )),
             rules: Rules {
                 min_insync_replicas: usize::try_from(long("min.insync.replicas")).unwrap_or(1),
                 flush_before_ack: configs.broker_bool(image, "log.flush.before.ack"),
@@ -81,6 +92,8 @@ impl Default for TopicSettings {
             timestamp_after_max_ms: 3_600_000,
             compression: None,
             compacted: false,
+            throttled_leaders: ThrottledReplicas::parse(""),
+            throttled_followers: ThrottledReplicas::parse(""),
             rules: Rules {
                 min_insync_replicas: 1,
                 flush_before_ack: true,

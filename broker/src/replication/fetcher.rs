@@ -7,6 +7,7 @@ use protocol::messages::fetch_response::PartitionData;
 use protocol::messages::{FetchRequest, FetchResponse};
 use protocol::{ErrorCode, Uuid};
 use replica::NextFetch;
+use storage::Writes;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -15,6 +16,7 @@ use super::manager::Replication;
 use super::session::{Named, Session};
 use crate::partition::{FetchWait, Partition};
 use crate::peers::{Channel, PeerError};
+use crate::throttle::Allowance;
 
 /// Topics by id, the replica's state, and what to do at a divergence are all in it (KIP-516, KIP-903, KIP-595).
 const FETCH_VERSION: i16 = 17;
@@ -33,6 +35,9 @@ const MAX_PAUSE: Duration = Duration::from_millis(200);
 /// another thread and back costs more than most answers.
 const MAX_INLINE_BYTES: usize = 1024 * 1024;
 
+/// When the next of several partitions under a throttle is asked for.
+const NEXT_LIMITED_MS: u64 = 50;
+
 /// A partition's name, for what a fetcher remembers of it.
 pub(super) type Key = (Uuid, i32);
 
@@ -45,6 +50,8 @@ pub(super) struct Fetcher {
     partitions: watch::Receiver<Arc<[Arc<Partition>]>>,
     /// Raised with every metadata image: positions may have other epochs.
     images: watch::Receiver<u64>,
+    /// Raised when this node's disk takes no writes any more, or takes them again.
+    writes: watch::Receiver<Writes>,
     /// What the leader knows of this fetcher's partitions.
     session: Session,
     /// Partitions that may have something to ask since the last request; `None`: any of them.
@@ -67,6 +74,8 @@ struct Round {
     /// Partitions that fetch again when their flush is done, or when their pause is over.
     flushing: Vec<Arc<Partition>>,
     pausing: Vec<Arc<Partition>>,
+    /// A partition is asked for that may take no more than a throttle lets through.
+    limited: bool,
     /// When the first of those pauses is over.
     retry_at: Option<Instant>,
 }
@@ -79,6 +88,7 @@ impl Fetcher {
     ) -> Self {
         Self {
             images: replication.partitions.changes(),
+            writes: replication.partitions.gate().changes(),
             replication,
             leader,
             number,
@@ -106,6 +116,11 @@ impl Fetcher {
             if self.partitions.has_changed().unwrap_or(true) {
                 self.due = None;
             }
+            if self.writes.has_changed().unwrap_or(false) {
+                self.writes.mark_unchanged();
+                self.failing.clear();
+                self.due = None;
+            }
             let partitions = Arc::clone(&self.partitions.borrow_and_update());
             let mut changes = self.partitions.clone();
             let round = self.next_round(&partitions).await;
@@ -118,9 +133,12 @@ impl Fetcher {
                     tokio::time::sleep_until(retry_at.map_or(backoff, |at| at.min(backoff)));
                 self.session.abandon();
                 self.due = None;
+                let open = *self.writes.borrow() == Writes::Open;
                 tokio::select! {
                     changed = self.partitions.changed() => if changed.is_err() { return },
                     () = pause => {}
+                    // Looked at where the loop begins again.
+                    Ok(_) = self.writes.wait_for(|writes| *writes == Writes::Open), if !open => {}
                 }
                 continue;
             }
@@ -191,9 +209,24 @@ impl Fetcher {
             }
             match partition.next_fetch(&self.wait) {
                 NextFetch::From(position) if position.leader == self.leader => {
+                    let max_bytes = match self.may_take(partition, &mut round.limited) {
+                        Allowance::Bytes(bytes) => i32::try_from(bytes).unwrap_or(i32::MAX),
+                        Allowance::After(ms) => {
+                            // The leader sends what it was asked for once: it must not know that this is wanted.
+                            if self.session.has(&key) {
+                                round.forgotten.push(key);
+                            }
+                            let until = now + Duration::from_millis(ms);
+                            round.retry_at = Some(round.retry_at.map_or(until, |at| at.min(until)));
+                            round.pausing.push(Arc::clone(partition));
+                            continue;
+                        }
+                    };
                     if !self.session.knows(&key, partition, &position) {
                         let partition = Arc::clone(partition);
-                        round.named.push(Named { key, partition, position });
+                        let max_bytes =
+                            max_bytes.min(self.replication.settings.partition_max_bytes);
+                        round.named.push(Named { key, partition, position, max_bytes });
                     }
                 }
                 NextFetch::AfterFlush => round.flushing.push(Arc::clone(partition)),
@@ -205,6 +238,26 @@ impl Fetcher {
             }
         }
         round
+    }
+
+    /// What a partition may be asked for: less than everything when its replica here is not in sync and a throttle holds for
+    /// it. `limited`: another partition of the same request has been given what may go.
+    fn may_take(&self, partition: &Partition, limited: &mut bool) -> Allowance {
+        let limits = partition.limits_of_taking(self.replication.node_id);
+        if !limits.any() {
+            return Allowance::Bytes(u64::MAX);
+        }
+        let now_ms = self.replication.clock.monotonic_ms();
+        match self.replication.partitions.throttles().taking.allowance(limits, now_ms) {
+            Allowance::Bytes(bytes) if bytes < u64::MAX => {
+                if std::mem::replace(limited, true) {
+                    Allowance::After(NEXT_LIMITED_MS)
+                } else {
+                    Allowance::Bytes(bytes)
+                }
+            }
+            other => other,
+        }
     }
 
     fn request(&self, round: &Round) -> FetchRequest {
@@ -222,7 +275,7 @@ impl Fetcher {
             max_bytes: settings.response_max_bytes,
             ..FetchRequest::default()
         };
-        self.session.fill(request, &round.named, &round.forgotten, settings.partition_max_bytes)
+        self.session.fill(request, &round.named, &round.forgotten)
     }
 
     async fn fetch(&self, request: &FetchRequest) -> Result<FetchResponse, PeerError> {
@@ -250,6 +303,7 @@ impl Fetcher {
                 cuts |= cuts_log(&data);
                 // What was not asked for is not looked at.
                 if let Some((partition, position)) = self.session.take(&key, brings_work(&data)) {
+                    self.count_throttled(&partition, data.records.len());
                     answers.push(Answer { partition, position, data });
                 }
             }
@@ -274,6 +328,14 @@ impl Fetcher {
             if let Some(due) = &mut self.due {
                 due.push(partition);
             }
+        }
+    }
+
+    fn count_throttled(&self, partition: &Partition, bytes: usize) {
+        let limits = partition.limits_of_taking(self.replication.node_id);
+        if limits.any() && bytes > 0 {
+            let now_ms = self.replication.clock.monotonic_ms();
+            self.replication.partitions.throttles().taking.took(limits, bytes as u64, now_ms);
         }
     }
 

@@ -17,6 +17,8 @@ pub(super) struct Named {
     pub(super) key: Key,
     pub(super) partition: Arc<Partition>,
     pub(super) position: FetchPosition,
+    /// Most bytes of it in one response.
+    pub(super) max_bytes: i32,
 }
 
 /// The follower's end of a fetch session.
@@ -59,10 +61,7 @@ impl Session {
     /// Whether the leader need not be told this position.
     pub(super) fn knows(&self, key: &Key, of: &Arc<Partition>, position: &FetchPosition) -> bool {
         self.known.get(key).is_some_and(|known| {
-            // A moved start of the log is nothing that the leader acts on.
-            let log_start_offset = position.log_start_offset;
-            let told = FetchPosition { log_start_offset, ..known.position };
-            !known.stale && told == *position && Arc::ptr_eq(&known.partition, of)
+            !known.stale && known.position == *position && Arc::ptr_eq(&known.partition, of)
         })
     }
 
@@ -71,7 +70,7 @@ impl Session {
         for key in forgotten {
             self.known.remove(key);
         }
-        for Named { key, partition, position } in named {
+        for Named { key, partition, position, .. } in named {
             let partition = Arc::clone(partition);
             self.known.insert(*key, Known { partition, position: *position, stale: false });
         }
@@ -83,17 +82,16 @@ impl Session {
         mut request: FetchRequest,
         named: &[Named],
         forgotten: &[Key],
-        max_bytes: i32,
     ) -> FetchRequest {
         (request.session_id, request.session_epoch) = (self.id, self.epoch);
-        for Named { key: (topic_id, partition), position, .. } in named {
+        for Named { key: (topic_id, partition), position, max_bytes, .. } in named {
             let wanted = FetchPartition {
                 partition: *partition,
                 current_leader_epoch: position.leader_epoch,
                 fetch_offset: position.offset,
                 last_fetched_epoch: position.last_fetched_epoch,
                 log_start_offset: position.log_start_offset,
-                partition_max_bytes: max_bytes,
+                partition_max_bytes: *max_bytes,
                 ..FetchPartition::default()
             };
             match request.topics.last_mut().filter(|topic| topic.topic_id == *topic_id) {

@@ -64,7 +64,10 @@ pub(crate) async fn run(args: BrokerArgs) -> anyhow::Result<ExitCode> {
     tracing::info!(address = %broker.addr(), cluster = %broker.cluster_id(), "the broker serves");
     tokio::select! {
         () = stop.cancelled() => {}
-        why = broker.failed() => anyhow::bail!("the broker cannot go on: {why}"),
+        why = broker.failed() => {
+            broker.give_up().await;
+            anyhow::bail!("the broker cannot go on: {why}");
+        }
     }
     broker.shutdown().await?;
     tracing::info!("the broker has stopped");

@@ -1,6 +1,8 @@
 //! Promise: Kafka's own administrative tools work against a cluster of three brokers.
 
 use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -14,6 +16,8 @@ const DEADLINE: Duration = Duration::from_secs(90);
 struct Cluster {
     _server: Server,
     tools: Tools,
+    /// Of the second broker.
+    metrics: std::net::SocketAddr,
     folder: tempfile::TempDir,
 }
 
@@ -26,15 +30,28 @@ impl Cluster {
         let mut command = vltava::command(["up", "--brokers", "3"])?;
         command.arg("--data-dir").arg(folder.path().join("data"));
         command.args(["--kafka-port", &port.to_string(), "--connect-port", "0"]);
+        let admin_port = vltava::free_address()?.port().min(60_000);
+        command.args(["--admin-port", &admin_port.to_string()]);
         let address = std::net::SocketAddr::new(first.ip(), port);
         let server = Server::start(command, &folder.path().join("up.log"))?.listens_on(address)?;
-        Ok(Self { _server: server, tools: Tools::from_environment(address)?, folder })
+        let metrics = std::net::SocketAddr::new(first.ip(), admin_port + 1);
+        Ok(Self { _server: server, tools: Tools::from_environment(address)?, metrics, folder })
     }
 
     fn file(&self, name: &str, text: &str) -> Result<String> {
         let path = self.folder.path().join(name);
         fs::write(&path, text)?;
         Ok(path.display().to_string())
+    }
+
+    /// A counter of the second broker.
+    fn counter(&self, name: &str) -> Result<u64> {
+        let mut stream = TcpStream::connect(self.metrics)?;
+        stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")?;
+        let mut text = String::new();
+        stream.read_to_string(&mut text)?;
+        let value = text.lines().find_map(|line| line.strip_prefix(name));
+        Ok(value.with_context(|| format!("no {name} in {text}"))?.trim().parse()?)
     }
 
     fn describe(&self, topic: &str) -> Result<String> {
@@ -51,6 +68,7 @@ fn kafkas_tools_administer_three_brokers() -> Result<()> {
     features(&cluster).context("kafka-features")?;
     ids(&cluster).context("kafka-cluster")?;
     reassign(&cluster).context("kafka-reassign-partitions")?;
+    throttled(&cluster).context("kafka-reassign-partitions --throttle")?;
     elect(&cluster).context("kafka-leader-election")
 }
 
@@ -114,6 +132,39 @@ fn reassign(cluster: &Cluster) -> Result<()> {
     let described = cluster.describe("t")?;
     ensure!(described.contains("Replicas: 2,1"), "{described}");
     ensure!(described.contains("Replicas: 0,1,2"), "{described}");
+    Ok(())
+}
+
+/// Everything that a throttled move copies goes through the throttle, which `--verify` takes away at the end.
+fn throttled(cluster: &Cluster) -> Result<()> {
+    const RECORDS: u64 = 400;
+    const RECORD_BYTES: u64 = 1_000;
+    let create = ["--create", "--topic", "moved", "--replica-assignment", "0:2"];
+    cluster.tools.run("TopicCommand", &create)?;
+    let (records, bytes) = (RECORDS.to_string(), RECORD_BYTES.to_string());
+    let load = ["--topic", "moved", "--num-records", &records, "--record-size", &bytes];
+    let load = [&load[..], &["--throughput", "-1"]].concat();
+    let sent = cluster.tools.run("ProducerPerformance", &load)?;
+    ensure!(sent.contains(&format!("{RECORDS} records sent")), "{sent}");
+    let name = "vltava_broker_throttled_replication_bytes_in_total";
+    ensure!(cluster.counter(name)? == 0, "moves before were not throttled");
+    let plan = r#"{"version":1,"partitions":[{"topic":"moved","partition":0,"replicas":[0,1]}]}"#;
+    let plan = cluster.file("throttled.json", plan)?;
+    let class = "reassign.ReassignPartitionsCommand";
+    let file = ["--reassignment-json-file", &plan];
+    let execute = [&file[..], &["--execute", "--throttle", "100000"]].concat();
+    let said = cluster.tools.run(class, &execute)?;
+    ensure!(said.contains("100000 B/s"), "{said}");
+    wait::until("the throttled move to be complete", DEADLINE, || {
+        let verified = cluster.tools.run(class, &[&file[..], &["--verify"]].concat())?;
+        ensure!(verified.contains("is completed"), "{verified}");
+        ensure!(verified.contains("Clearing broker-level throttles"), "{verified}");
+        Ok(())
+    })?;
+    let moved = cluster.counter(name)?;
+    ensure!(moved >= RECORDS * RECORD_BYTES, "{moved} bytes were throttled");
+    let described = cluster.describe("moved")?;
+    ensure!(!described.contains("throttled"), "{described}");
     Ok(())
 }
 

@@ -13,10 +13,11 @@ pub(super) const ALL: &[Scenario] = &[
     Scenario::new(
         "full-disk",
         full,
-        "The disk of a leader is full for 8 s. What does not fit is refused and sent again by its producers; a broker \
-         that ended is started again when there is space.",
+        "The disk of a leader is full for 8 s. What does not fit is refused and sent again by its producers to those that \
+         lead instead, which they do at once; the broker takes part again when there is space.",
     )
-    .on(Kind::Small),
+    .on(Kind::Small)
+    .in_short_set(),
     Scenario::new(
         "slow-disk",
         slow,

@@ -158,7 +158,16 @@ fn decide(
     }
     let rules = TopicRules::of(controller, image, topic);
     let edit = PartitionEdit::new(image, rules, topic.id, change.partition, before);
-    // The leader is there: it has just spoken.
-    let edit = edit.isr(isr).expecting(leader).election(Election::Online);
+    let edit = edit.isr(isr).election(Election::Online);
+    let reads_only = image.broker(leader).is_some_and(|broker| broker.log_dir_offline);
+    let edit = if !reads_only {
+        // The leader is there: it has just spoken.
+        edit.expecting(leader)
+    } else if change.isr.iter().any(|(id, _)| image.is_active(*id)) {
+        // It has led only for want of somebody who can write.
+        edit.without(leader)
+    } else {
+        edit
+    };
     Ok(edit.build().map(MetadataRecord::PartitionChange))
 }

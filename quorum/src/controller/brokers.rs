@@ -105,6 +105,8 @@ impl Command for RegisterBroker {
             directory_id: self.directory_id,
             in_controlled_shutdown: false,
             whole_since,
+            // A new life of the process looks at its disk anew, and says so by its heartbeats.
+            log_dir_offline: false,
         })]);
         fencing::registered(controller, &mut draft, self.broker_id, loss);
         controller.sessions.touch(self.broker_id, self.now_ms);

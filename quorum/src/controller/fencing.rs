@@ -36,6 +36,18 @@ pub(super) fn shutting_down(controller: &Controller, draft: &mut Draft, broker: 
     });
 }
 
+/// A broker cannot write any more: whatever others can lead, they lead from now on, and nobody waits for it. Where it is the
+/// last one that has everything it stays leader, because what it has can still be read.
+pub(super) fn log_dir_offline(controller: &Controller, draft: &mut Draft, broker: i32) {
+    let image = draft.image.clone();
+    edit_all(controller, draft, |edit, partition| {
+        let mut holders = partition.isr.iter().chain(partition.elr.iter());
+        let others = holders.any(|id| *id != broker && image.is_active(*id));
+        let touched = partition.leader == broker || partition.isr.contains(&broker);
+        (touched && others).then(|| edit.without(broker))
+    });
+}
+
 /// A broker shall lead nothing, but stays in sync. `avoid`: who shall not lead instead.
 pub(super) fn drained(controller: &Controller, draft: &mut Draft, broker: i32, avoid: &[i32]) {
     let image = draft.image.clone();

@@ -1,14 +1,15 @@
-//! A broker is there, or wants to go (BrokerHeartbeat, KIP-631), or has not been heard of.
+//! A broker is there, or wants to go (BrokerHeartbeat, KIP-631), or cannot write (KIP-858), or has not been heard of.
 
-use protocol::ErrorCode;
+use protocol::{ErrorCode, Uuid};
 use thiserror::Error;
 
 use super::fencing;
 use super::{Command, Controller, Decision, Draft, Entropy};
+use crate::image::BrokerImage;
 use crate::record::{BrokerChange, MetadataRecord};
 
 /// A broker says that it is alive.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BrokerHeartbeat {
     /// Node id.
     pub broker_id: i32,
@@ -20,6 +21,9 @@ pub struct BrokerHeartbeat {
     pub want_fence: bool,
     /// It wants to stop: its leaderships shall go first.
     pub want_shut_down: bool,
+    /// Log directories that take no writes (OfflineLogDirs). Unlike Kafka's they may be named now and not any more later: a
+    /// full disk has room again when something on it is deleted.
+    pub offline_log_dirs: Vec<Uuid>,
     /// The controller's clock in ms.
     pub now_ms: u64,
 }
@@ -71,6 +75,16 @@ impl Command for BrokerHeartbeat {
         let is_caught_up = i64::try_from(self.metadata_offset).is_ok_and(|at| at >= broker.epoch);
         let mut draft = Draft::of(controller);
         let mut is_fenced = broker.fenced;
+        let offline = self.offline_log_dirs.contains(&broker.directory_id);
+        if offline != broker.log_dir_offline {
+            let change = BrokerChange { log_dir_offline: Some(offline), ..no_change(&broker) };
+            draft.add(vec![MetadataRecord::BrokerChange(change)]);
+            if offline {
+                fencing::log_dir_offline(controller, &mut draft, id);
+            } else if !broker.fenced {
+                fencing::unfenced(controller, &mut draft, id);
+            }
+        }
         if self.want_shut_down && !broker.in_controlled_shutdown {
             draft.change(id, broker.epoch, None, Some(true));
             fencing::shutting_down(controller, &mut draft, id);
@@ -149,6 +163,17 @@ impl Draft {
             broker_epoch: epoch,
             fenced,
             in_controlled_shutdown: leaving,
+            log_dir_offline: None,
         })]);
+    }
+}
+
+fn no_change(broker: &BrokerImage) -> BrokerChange {
+    BrokerChange {
+        broker_id: broker.id,
+        broker_epoch: broker.epoch,
+        fenced: None,
+        in_controlled_shutdown: None,
+        log_dir_offline: None,
     }
 }

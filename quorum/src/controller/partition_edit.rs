@@ -265,7 +265,20 @@ impl<'a> PartitionEdit<'a> {
             return id;
         }
         if isr.is_empty() || !isr.iter().any(may) {
-            if let Some(id) = replicas.iter().copied().find(|id| elr.contains(id) && may(id)) {
+            let eligible = replicas.iter().copied().find(|id| elr.contains(id) && may(id));
+            if eligible.is_none() {
+                // Nobody who could write; but to read what is there is better than nothing, and than to lose any of it.
+                let reads = |id: &i32| {
+                    let broker = image.broker(*id);
+                    let readable = broker.is_some_and(|broker| broker.is_readable());
+                    isr.contains(id) && readable && excluded != Some(*id)
+                };
+                let present = Some(present).filter(&reads);
+                if let Some(id) = present.or_else(|| replicas.iter().copied().find(reads)) {
+                    return id;
+                }
+            }
+            if let Some(id) = eligible {
                 elr.retain(|other| *other != id);
                 // What is left of the ISR cannot lead now, and has all that was committed.
                 elr.extend(isr.iter().filter(|other| **other != id));

@@ -100,6 +100,7 @@ impl World {
             metadata_offset: self.controller.image().offset(),
             want_fence: false,
             want_shut_down,
+            offline_log_dirs: Vec::new(),
             now_ms: self.now_ms,
         };
         self.run(command).unwrap()

@@ -49,6 +49,8 @@ pub struct BrokerImage {
     pub directory_id: Uuid,
     /// About to stop.
     pub in_controlled_shutdown: bool,
+    /// Its log directory takes no writes: it is full, or has failed (KIP-858).
+    pub log_dir_offline: bool,
     /// Epoch of the oldest registration that its folder may remember without having lost anything: under those since then it was
     /// never let in, and may have died before it could note them.
     pub whole_since: i64,
@@ -234,6 +236,7 @@ impl MetadataImage {
         }
         broker.in_controlled_shutdown =
             change.in_controlled_shutdown.unwrap_or(broker.in_controlled_shutdown);
+        broker.log_dir_offline = change.log_dir_offline.unwrap_or(broker.log_dir_offline);
         Ok(())
     }
 
@@ -289,6 +292,7 @@ impl BrokerImage {
             incarnation_id: record.incarnation_id,
             directory_id: record.directory_id,
             in_controlled_shutdown: record.in_controlled_shutdown,
+            log_dir_offline: record.log_dir_offline,
             whole_since: record.whole_since.unwrap_or(record.broker_epoch),
         }
     }
@@ -304,12 +308,18 @@ impl BrokerImage {
             incarnation_id: self.incarnation_id,
             directory_id: self.directory_id,
             in_controlled_shutdown: self.in_controlled_shutdown,
+            log_dir_offline: self.log_dir_offline,
             whole_since: (self.whole_since != self.epoch).then_some(self.whole_since),
         }
     }
 
     /// Whether it may be given leaderships and be in an ISR.
     pub fn is_active(&self) -> bool {
+        self.is_readable() && !self.log_dir_offline
+    }
+
+    /// Whether it may lead where nobody else can: with a log directory that takes no writes it serves reads.
+    pub fn is_readable(&self) -> bool {
         !self.fenced && !self.in_controlled_shutdown
     }
 }

@@ -161,6 +161,7 @@ impl World {
             leader_epoch: position.leader_epoch,
             offset: position.offset,
             last_fetched_epoch: position.last_fetched_epoch,
+            log_start_offset: position.log_start_offset,
         };
         let (epoch, in_service) = self.registered[node];
         let registered = Some(Registration { epoch, in_service });

@@ -31,7 +31,11 @@ pub(super) struct PendingCall {
 #[derive(Debug, Clone)]
 pub(super) enum Purpose {
     Register,
-    Beat { stopping: bool },
+    Beat {
+        stopping: bool,
+    },
+    /// A heartbeat out of turn: the next one says the same again.
+    Tell,
     Isr(Vec<(super::message::Key, replica::IsrProposal)>),
 }
 
@@ -106,6 +110,7 @@ impl World {
         match pending.purpose {
             Purpose::Register => self.registered(machine, reply),
             Purpose::Beat { stopping } => self.beaten(machine, stopping, reply),
+            Purpose::Tell => Ok(()),
             Purpose::Isr(proposals) => self.isr_answered(machine, proposals, reply),
         }
     }
@@ -229,13 +234,14 @@ fn proposal(call: Call, now_ms: u64, told: Teller) -> Proposal {
                 told.tell(answer, |answer| Reply::Registered(answer.map_err(|e| e.to_string())));
             })
         }
-        Call::Heartbeat { broker, epoch, metadata_offset, want_shut_down } => {
+        Call::Heartbeat { broker, epoch, metadata_offset, want_shut_down, offline_log_dirs } => {
             let command = BrokerHeartbeat {
                 broker_id: broker,
                 broker_epoch: epoch,
                 metadata_offset,
                 want_fence: false,
                 want_shut_down,
+                offline_log_dirs,
                 now_ms,
             };
             Proposal::new(command, move |answer| {

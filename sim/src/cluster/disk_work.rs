@@ -1,10 +1,13 @@
 //! A broker's work with its disk: flushes, checkpoints, and what happens when it fails.
 
-use storage::{DiskError, DiskFailure};
+use storage::{DiskError, DiskFailure, Writes};
 
 use super::machine::Process;
 use super::message::Key;
 use super::world::{Task, World};
+
+/// How often it is looked whether a full disk is to be probed.
+const PROBE_MS: u64 = 100;
 
 impl Process {
     /// Recovery points, log starts and high watermarks.
@@ -55,6 +58,7 @@ impl World {
             Ok(()) => hosted.replica.flushed(&plan),
             Err(error) => {
                 hosted.replica.log_mut().flush_failed(&plan, &error);
+                process.gate.lock().refused(&error);
                 let waits = std::mem::take(&mut hosted.waits);
                 self.refuse_waits(machine, waits, protocol::ErrorCode::KAFKA_STORAGE_ERROR);
                 if !error.is_transient() && error.failure != DiskFailure::NotFound {
@@ -62,6 +66,7 @@ impl World {
                 }
                 // A full disk is not the end; it is asked again when there is something to do.
                 self.task(machine, 50, Task::Flush(key));
+                self.look_at_gate(machine);
                 return Ok(());
             }
         };
@@ -75,6 +80,43 @@ impl World {
             self.task(machine, 0, Task::Fetch(leader));
         }
         self.news(machine, key, changed);
+        Ok(())
+    }
+
+    /// When the disk has filled up: says so, and looks for room until there is some.
+    pub(super) fn look_at_gate(&mut self, machine: usize) {
+        let Some(process) = self.process(machine) else { return };
+        let full = process.gate.lock().writes() == Writes::Full;
+        if full && !std::mem::replace(&mut process.probing, true) {
+            self.report.full_disks += 1;
+            self.say(|| format!("{machine} takes no records: its disk is full"));
+            self.task(machine, 0, Task::TellWrites);
+            self.task(machine, PROBE_MS, Task::Probe);
+        }
+    }
+
+    pub(super) fn probe(&mut self, machine: usize) -> Result<(), String> {
+        let mono = self.machines[machine].mono(self.now());
+        let Some(process) = self.process(machine) else { return Ok(()) };
+        let due = process.gate.lock().probe_is_due(mono);
+        if due {
+            match process.reserve.probe() {
+                Err(error) if !error.is_transient() => return self.disk_failed(machine, &error),
+                found => {
+                    let opened = process.gate.lock().probed(found.is_ok(), mono);
+                    if opened {
+                        process.probing = false;
+                        let leaders: Vec<i32> = process.fetchers.keys().copied().collect();
+                        self.say(|| format!("{machine} takes records again"));
+                        for leader in leaders {
+                            self.task(machine, 1, Task::Fetch(leader));
+                        }
+                        return self.tell_writes(machine);
+                    }
+                }
+            }
+        }
+        self.task(machine, PROBE_MS, Task::Probe);
         Ok(())
     }
 

@@ -1,6 +1,8 @@
 //! Following, as `broker::replication::fetcher` does it: one request after another to each leader.
 
 use replica::{Divergence, FetchPosition, FromLeader, NextFetch, TakeError, Truncation};
+use storage::Writes;
+use storage::log::AppendError;
 
 use super::Mistake;
 use super::message::{Key, Message, Part};
@@ -27,6 +29,10 @@ impl World {
         let now = self.now();
         let Some(process) = self.process(machine) else { return Ok(()) };
         if process.broker_epoch < 0 || leader < 0 {
+            return Ok(());
+        }
+        if process.gate.lock().writes() != Writes::Open {
+            // Asked again when there is room.
             return Ok(());
         }
         if process.fetchers.get(&leader).is_some_and(|fetcher| fetcher.asked.is_some()) {
@@ -126,6 +132,9 @@ impl World {
     ) -> Result<(), String> {
         let (now, (_, wall)) = (self.now(), self.clocks(machine));
         let Some(process) = self.process(machine) else { return Ok(()) };
+        if process.gate.lock().writes() != Writes::Open {
+            return Ok(());
+        }
         let Some(hosted) = process.partitions.get_mut(&key) else { return Ok(()) };
         let replica = &mut hosted.replica;
         let truncation = match part {
@@ -153,9 +162,13 @@ impl World {
                         return Ok(());
                     }
                     Err(TakeError::BeforeStart { start }) => replica.out_of_range(&position, start),
-                    Err(TakeError::Append(_)) => {
+                    Err(TakeError::Append(error)) => {
+                        if let AppendError::Disk(error) = &error {
+                            process.gate.lock().refused(error);
+                        }
                         hosted.failing.0 += 1;
                         hosted.failing.1 = now + (BACKOFF_MS << hosted.failing.0.min(5));
+                        self.look_at_gate(machine);
                         return Ok(());
                     }
                     // Nothing that a network or a disk does can lead to this: a CRC is over everything.

@@ -4,8 +4,9 @@ use bytes::{Bytes, BytesMut};
 use protocol::records::{Batch, BatchBuilder, Compression, batches};
 use protocol::{ErrorCode, Segment};
 use replica::{ReadRange, Replica};
-use storage::log::{FlushPlan, Read, ReadError};
+use storage::log::{AppendError, FlushPlan, Read, ReadError};
 use storage::producers::{SequenceCheck, SequenceError};
+use storage::{WriteGate, Writes};
 
 use super::coordinator::Coordinator;
 
@@ -70,11 +71,15 @@ impl Hosted {
     pub(super) fn append(
         &mut self,
         bytes: &Bytes,
+        gate: &mut WriteGate,
         wall_ms: i64,
         forgetful: bool,
     ) -> Result<Appended, ErrorCode> {
         let batch = Batch::parse(bytes).map_err(|_| ErrorCode::CORRUPT_MESSAGE)?;
         self.replica.admit(-1).map_err(replica::ServeError::code)?;
+        if gate.writes() != Writes::Open {
+            return Err(ErrorCode::KAFKA_STORAGE_ERROR);
+        }
         let led_from = self.led_from.1;
         match self.replica.log().producers().check(batch.header()) {
             Ok(SequenceCheck::Append) => {}
@@ -94,7 +99,12 @@ impl Hosted {
                 let end = self.replica.log().end_offset();
                 Ok(Appended::New { base: appended.base_offset, end, changed })
             }
-            Err(_) => Err(ErrorCode::KAFKA_STORAGE_ERROR),
+            Err(error) => {
+                if let AppendError::Disk(error) = &error {
+                    gate.refused(error);
+                }
+                Err(ErrorCode::KAFKA_STORAGE_ERROR)
+            }
         }
     }
 

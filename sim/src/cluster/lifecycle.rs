@@ -1,6 +1,8 @@
 //! A broker's life, as `broker::cluster::lifecycle` leads it: it registers, catches up, is unfenced, keeps saying that it is
 //! there, and gives its leaderships away before it stops.
 
+use storage::Writes;
+
 use super::HEARTBEAT_MS;
 use super::calls::Purpose;
 use super::message::{Call, Reply};
@@ -59,11 +61,35 @@ impl World {
             return Ok(());
         }
         let stopping = process.stopping.is_some();
-        let (epoch, metadata_offset) = (process.broker_epoch, process.applied.offset());
-        let call = Call::Heartbeat { broker: id, epoch, metadata_offset, want_shut_down: stopping };
-        let timeout = REQUEST_MS.min(HEARTBEAT_MS);
-        self.call(machine, call, Purpose::Beat { stopping }, timeout);
+        self.send_heartbeat(machine, stopping, Purpose::Beat { stopping });
         Ok(())
+    }
+
+    /// The disk takes no writes any more, or takes them again: the controller hears of it at once.
+    pub(super) fn tell_writes(&mut self, machine: usize) -> Result<(), String> {
+        let Some(process) = self.process(machine) else { return Ok(()) };
+        if process.broker_epoch >= 0 && process.stopping.is_none() {
+            self.send_heartbeat(machine, false, Purpose::Tell);
+        }
+        Ok(())
+    }
+
+    fn send_heartbeat(&mut self, machine: usize, stopping: bool, purpose: Purpose) {
+        let directory = self.machines[machine].directory_id;
+        let Some(process) = self.process(machine) else { return };
+        let offline = (process.gate.lock().writes() != Writes::Open).then_some(directory);
+        let offline_log_dirs = offline.into_iter().collect();
+        let (epoch, metadata_offset) = (process.broker_epoch, process.applied.offset());
+        let id = machine as i32;
+        let call = Call::Heartbeat {
+            broker: id,
+            epoch,
+            metadata_offset,
+            want_shut_down: stopping,
+            offline_log_dirs,
+        };
+        let timeout = REQUEST_MS.min(HEARTBEAT_MS);
+        self.call(machine, call, purpose, timeout);
     }
 
     pub(super) fn beaten(

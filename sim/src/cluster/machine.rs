@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use protocol::Uuid;
 use quorum::MetadataImage;
 use quorum::controller::ControllerSettings;
 use quorum::node::{Limits, NodeConfig, QuorumNode};
 use quorum::raft::Voter;
-use storage::{Disk, EpochFile, LogDir};
+use storage::{Disk, DiskError, EpochFile, LogDir, Reserve, ReservedDisk, WriteGate};
 
 use super::calls::PendingCall;
 use super::fetcher::Fetcher;
@@ -25,6 +26,9 @@ use crate::seams::AnyConfig;
 
 /// 2026, in milliseconds since 1970.
 const WALL_MS: i64 = 1_780_000_000_000;
+
+/// What is kept free for the metadata, in proportion to logs of some kilobytes.
+const RESERVE_BYTES: u64 = 3_000;
 
 /// A machine with its disk and clocks.
 #[derive(Debug)]
@@ -59,6 +63,11 @@ pub(super) struct Machine {
 pub(super) struct Process {
     pub(super) quorum: QuorumNode,
     pub(super) log_dir: LogDir,
+    /// Whether the disk takes writes, as this process has found.
+    pub(super) gate: Arc<Mutex<WriteGate>>,
+    pub(super) reserve: Arc<Reserve>,
+    /// The disk is full, and is looked at now and then.
+    pub(super) probing: bool,
     pub(super) epoch_file: EpochFile,
     pub(super) incarnation: Uuid,
     /// What the folder remembers, -1 for nothing.
@@ -146,6 +155,14 @@ impl Machine {
         }
         let disk: Arc<dyn Disk> = Arc::new(self.disk.clone());
         let log_dir = LogDir::open(Arc::clone(&disk), &dir).map_err(|e| text(&e))?;
+        let gate = Arc::new(Mutex::new(WriteGate::default()));
+        let told = Arc::clone(&gate);
+        let released = move |error: &DiskError| {
+            told.lock().refused(error);
+        };
+        let file = dir.join("metadata.reserve");
+        let reserve = Reserve::open(Arc::clone(&disk), &file, RESERVE_BYTES, Box::new(released));
+        let disk: Arc<dyn Disk> = Arc::new(ReservedDisk(Arc::clone(&reserve)));
         let epoch_file = EpochFile::open(Arc::clone(&disk), &data_dir()).map_err(|e| text(&e))?;
         let noted = epoch_file.epoch();
         let previous_epoch = log_dir.clean_shutdown_epoch().unwrap_or(-1).max(noted);
@@ -155,6 +172,9 @@ impl Machine {
         self.process = Some(Process {
             quorum,
             log_dir,
+            gate,
+            reserve,
+            probing: false,
             epoch_file,
             incarnation,
             previous_epoch,

@@ -117,6 +117,7 @@ pub(super) enum Call {
         epoch: i64,
         metadata_offset: u64,
         want_shut_down: bool,
+        offline_log_dirs: Vec<Uuid>,
     },
     Alter {
         broker: i32,

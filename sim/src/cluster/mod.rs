@@ -82,6 +82,8 @@ pub struct Report {
     pub stops: u32,
     /// Disks that were lost.
     pub lost_disks: u32,
+    /// Disks that had no room for a record.
+    pub full_disks: u32,
     /// Old copies of disks that were put back.
     pub old_disks: u32,
     /// Logs that were truncated.
@@ -103,6 +105,7 @@ impl Report {
         self.deaths += other.deaths;
         self.stops += other.stops;
         self.lost_disks += other.lost_disks;
+        self.full_disks += other.full_disks;
         self.old_disks += other.old_disks;
         self.truncations += other.truncations;
         self.reassignments += other.reassignments;

@@ -57,6 +57,8 @@ impl World {
             Err(e) => return Err(format!("machine {machine}: {e}")),
         }
         self.take_replies(machine, epoch)?;
+        // The metadata may have been the first to find the disk full.
+        self.look_at_gate(machine);
         let of = &mut self.machines[machine];
         if let Some(process) = &of.process {
             if process.quorum.is_active() {

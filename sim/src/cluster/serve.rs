@@ -80,6 +80,7 @@ impl World {
                 leader_epoch: position.leader_epoch,
                 offset: position.offset,
                 last_fetched_epoch: position.last_fetched_epoch,
+                log_start_offset: position.log_start_offset,
             };
             match hosted.replica.note_fetch(&fetch, registered, now_ms) {
                 Ok(noted) => {
@@ -184,7 +185,9 @@ impl World {
         }
         let hosted =
             process.partitions.get_mut(&key).ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?;
-        hosted.append(batch, wall, forgetful)
+        let result = hosted.append(batch, &mut process.gate.lock(), wall, forgetful);
+        self.look_at_gate(machine);
+        result
     }
 
     fn wait_or_answer(

@@ -31,6 +31,10 @@ pub(super) enum Task {
     Retry(u64),
     Register,
     Beat,
+    /// A heartbeat out of turn.
+    TellWrites,
+    /// Looks whether a full disk has room.
+    Probe,
     Isr,
     LookAtIsr,
     LookAtIsrOnce,
@@ -278,6 +282,8 @@ impl World {
             Task::Retry(id) => self.retry_call(machine, id),
             Task::Register => self.register(machine),
             Task::Beat => self.beat(machine),
+            Task::TellWrites => self.tell_writes(machine),
+            Task::Probe => self.probe(machine),
             Task::Isr => self.propose_isr(machine, false),
             Task::LookAtIsrOnce => self.propose_isr(machine, true),
             Task::LookAtIsr => {

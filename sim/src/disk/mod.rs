@@ -392,6 +392,43 @@ mod tests {
         file.sync().expect("the next one works");
     }
 
+    /// A reserve of 100 bytes on a disk that has room for 150 more than that.
+    fn reserved(disk: &SimDisk, told: &Arc<Mutex<u32>>) -> Arc<storage::Reserve> {
+        let told = Arc::clone(told);
+        let released = move |error: &DiskError| {
+            assert_eq!(error.failure, storage::DiskFailure::Full);
+            *told.lock() += 1;
+        };
+        let inner = Arc::new(disk.clone());
+        storage::Reserve::open(inner, Path::new("/d/reserve"), 100, Box::new(released))
+    }
+
+    #[test]
+    fn metadata_is_written_on_a_full_disk_as_far_as_the_reserve_goes() {
+        let disk = SimDisk::new(1);
+        disk.create_dir(Path::new("/d")).expect("dir");
+        let told = Arc::new(Mutex::new(0));
+        let reserve = reserved(&disk, &told);
+        let metadata = storage::ReservedDisk(Arc::clone(&reserve));
+        disk.set_capacity_bytes(disk.used_bytes());
+        let data = disk.open(Path::new("/d/data"), OpenMode::Create).expect("open");
+        data.write_at(&mut [IoSlice::new(b"x")], 0).expect_err("full");
+        let file = metadata.open(Path::new("/d/log"), OpenMode::Create).expect("open");
+        file.write_at(&mut [IoSlice::new(b"who "), IoSlice::new(b"leads")], 0)
+            .expect("the reserve");
+        assert_eq!(*told.lock(), 1, "whoever else writes must hear of it");
+        file.write_at(&mut [IoSlice::new(&[7; 100])], 9).expect_err("more than the reserve");
+        assert_eq!(*told.lock(), 2);
+        reserve.probe().expect_err("no room");
+        disk.set_capacity_bytes(disk.used_bytes() + 150);
+        reserve.probe().expect_err("room for the reserve alone is none");
+        disk.set_capacity_bytes(usize::MAX);
+        reserve.probe().expect("room");
+        disk.set_capacity_bytes(disk.used_bytes());
+        file.write_at(&mut [IoSlice::new(&[7; 90])], 9).expect("the reserve is there again");
+        assert_eq!(content(&disk, "/d/log").map(|text| text.len()), Some(99));
+    }
+
     #[test]
     fn handles_do_not_survive_a_crash() {
         let disk = SimDisk::new(1);

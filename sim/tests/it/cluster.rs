@@ -21,6 +21,7 @@ fn clusters_keep_their_promises() {
     // A simulation in which nothing happens shows nothing.
     assert!(total.acknowledged > 5_000, "{total:?}");
     assert!(total.elections > 300 && total.deaths > 300 && total.stops > 50, "{total:?}");
+    assert!(total.full_disks > 10, "{total:?}");
     assert!(total.lost_disks > 3 && total.truncations > 50, "{total:?}");
 }
 

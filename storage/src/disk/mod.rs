@@ -6,6 +6,7 @@
 
 mod error;
 mod os;
+mod reserved;
 
 use std::fmt::Debug;
 use std::fs::File;
@@ -17,6 +18,10 @@ use bytes::Bytes;
 
 pub use error::{DiskError, DiskFailure};
 pub use os::OsDisk;
+pub use reserved::{OnRelease, Reserve, ReservedDisk};
+
+/// Bytes written at once where a file system cannot allocate.
+const ALLOCATED_AT_ONCE: usize = 64 * 1024;
 
 /// How to open a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,6 +87,17 @@ pub trait Disk: Send + Sync + Debug {
     }
 }
 
+/// For file systems that cannot allocate.
+fn allocate_by_writing<F: DiskFile + ?Sized>(file: &F, bytes: u64) -> Result<(), DiskError> {
+    let (zeros, mut at) = (vec![0; ALLOCATED_AT_ONCE], 0);
+    while at < bytes {
+        let len = zeros.len().min(usize::try_from(bytes - at).unwrap_or(usize::MAX));
+        file.write_at(&mut [IoSlice::new(&zeros[..len])], at)?;
+        at += len as u64;
+    }
+    Ok(())
+}
+
 /// An open file. Methods take offsets, so that readers and the one writer share it.
 pub trait DiskFile: Send + Sync + Debug {
     /// Reads at `offset`; fewer bytes than asked for at the end of the file, 0 past it.
@@ -97,6 +113,10 @@ pub trait DiskFile: Send + Sync + Debug {
     fn sync(&self) -> Result<(), DiskError>;
     /// Cuts or extends to `len` bytes.
     fn truncate(&self, len: u64) -> Result<(), DiskError>;
+    /// Takes up room for so many bytes from the file's beginning; what they are is not said.
+    fn allocate(&self, bytes: u64) -> Result<(), DiskError> {
+        allocate_by_writing(self, bytes)
+    }
     /// Length in bytes.
     fn len(&self) -> Result<u64, DiskError>;
     /// Whether the file is empty.

@@ -136,6 +136,20 @@ impl DiskFile for OsFile {
         self.file.set_len(len).map_err(self.failed("truncate"))
     }
 
+    fn allocate(&self, bytes: u64) -> Result<(), DiskError> {
+        let flags = rustix::fs::FallocateFlags::empty();
+        loop {
+            match rustix::fs::fallocate(&*self.file, flags, 0, bytes) {
+                Ok(()) => return Ok(()),
+                Err(Errno::INTR) => {}
+                Err(Errno::OPNOTSUPP | Errno::NOSYS) => {
+                    return super::allocate_by_writing(self, bytes);
+                }
+                Err(e) => return Err(self.failed("allocate")(e.into())),
+            }
+        }
+    }
+
     fn len(&self) -> Result<u64, DiskError> {
         self.file.metadata().map(|m| m.len()).map_err(self.failed("measure"))
     }

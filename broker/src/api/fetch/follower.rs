@@ -19,10 +19,7 @@ pub(super) fn reader(broker: &Broker, ctx: &RequestContext, request: &FetchReque
     Reader::Follower {
         id,
         broker_epoch: state.replica_epoch,
-        registered: registered.map(|b| Registration {
-            epoch: b.epoch,
-            in_service: !b.fenced && !b.in_controlled_shutdown,
-        }),
+        registered: registered.map(|b| Registration { epoch: b.epoch, in_service: b.is_active() }),
         monotonic_ms: broker.clock.monotonic_ms() as i64,
     }
 }

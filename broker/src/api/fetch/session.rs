@@ -20,7 +20,8 @@ use tokio::time::Instant;
 use super::{Fetch, MAX_RESPONSE_BYTES, MAX_WAIT_MS, encode_response, part};
 use crate::connection::{CloseReason, Reply};
 use crate::context::{Broker, RequestContext};
-use crate::partition::{Partition, PartitionRead, Reader, SessionNews, Watched};
+use crate::partition::{Partition, PartitionRead, ReadRequest, Reader, SessionNews, Watched};
+use crate::throttle::{Allowance, Limits};
 
 /// Begins a session.
 pub(super) const FIRST_EPOCH: i32 = 0;
@@ -209,6 +210,10 @@ struct Round {
     bytes: usize,
     has_news: bool,
     must_block: bool,
+    /// What goes to replicas that a throttle limits.
+    limited: Vec<(Limits, usize)>,
+    /// When what a throttle holds back may go, in ms from now.
+    retry_after_ms: Option<u64>,
 }
 
 /// Answers a follower's fetch.
@@ -237,7 +242,7 @@ pub(super) fn handle(
     if fetch.is_complete(&round) || fetch.fetch.request.max_wait_ms <= 0 {
         return Ok(Reply::Now(fetch.encode(round)?));
     }
-    Ok(Reply::Exclusive(Box::pin(wait_for_more(Arc::new(fetch)))))
+    Ok(Reply::Exclusive(Box::pin(wait_for_more(Arc::new(fetch), round.retry_after_ms))))
 }
 
 /// Reads from the disk on a thread that may wait for it.
@@ -249,16 +254,25 @@ async fn read_blocking(fetch: Arc<SessionFetch>) -> Result<Vec<Segment>, CloseRe
     fetch.encode(round)
 }
 
-async fn wait_for_more(fetch: Arc<SessionFetch>) -> Result<Vec<Segment>, CloseReason> {
+async fn wait_for_more(
+    fetch: Arc<SessionFetch>,
+    retry_after_ms: Option<u64>,
+) -> Result<Vec<Segment>, CloseReason> {
     let wait_ms = u64::try_from(fetch.fetch.request.max_wait_ms).unwrap_or(0).min(MAX_WAIT_MS);
     let deadline = Instant::now() + Duration::from_millis(wait_ms);
+    let mut retry_after_ms = retry_after_ms;
     loop {
-        let woken = tokio::time::timeout_at(deadline, fetch.session.news.woken()).await;
+        let retry = retry_after_ms.map(|ms| Instant::now() + Duration::from_millis(ms));
+        let until = retry.map_or(deadline, |at| at.min(deadline));
+        // Over without news: the deadline, or what a throttle held back may go.
+        tokio::time::timeout_at(until, fetch.session.news.woken()).await.ok();
+        let late = Instant::now() >= deadline;
         let round = fetch.read(true);
+        retry_after_ms = round.retry_after_ms;
         if round.must_block {
             return read_blocking(fetch).await;
         }
-        if woken.is_err() || fetch.is_complete(&round) {
+        if late || fetch.is_complete(&round) {
             return fetch.encode(round);
         }
     }
@@ -320,6 +334,8 @@ impl SessionFetch {
             bytes: 0,
             has_news: !self.refused.is_empty(),
             must_block: false,
+            limited: Vec::new(),
+            retry_after_ms: None,
         };
         for (topic_id, data) in &self.refused {
             round.push(*topic_id, data.clone());
@@ -333,7 +349,9 @@ impl SessionFetch {
             let Some(entry) = state.entries.get(slot) else { continue };
             // Before the look: what comes during it is seen now or told again.
             entry.watched.looked_at();
-            let asked = part(&entry.wanted, self.fetch.reader, max_bytes, round.bytes);
+            let mut asked = part(&entry.wanted, self.fetch.reader, max_bytes, round.bytes);
+            let limits = self.limit(&entry.partition, &mut asked, &mut round);
+            let held_back = asked.range.max_bytes == 0 && !asked.range.min_one;
             let read = entry.partition.read(&asked, cached);
             round.must_block |= read.must_block;
             let failed = read.error != ErrorCode::NONE;
@@ -341,9 +359,14 @@ impl SessionFetch {
             let told = (read.high_watermark, read.log_start_offset);
             let tells = failed || read.diverging.is_some() || read.slice.len > 0;
             let moved = entry.told != Some(told);
+            // Whoever deleted records waits for all replicas to have done so.
+            round.has_news |= entry.told.is_some_and(|(_, start)| start != told.1);
             round.has_news |= moved && entry.told.is_some() && self.fetch.broker.reads_near;
-            if read.slice.len == 0 && round.bytes > 0 {
+            if read.slice.len == 0 && (round.bytes > 0 || held_back) {
                 state.left.push(*slot);
+            }
+            if limits.any() && read.slice.len > 0 {
+                round.limited.push((limits, read.slice.len));
             }
             round.bytes += read.slice.len;
             if tells || moved || self.full {
@@ -354,9 +377,43 @@ impl SessionFetch {
         round
     }
 
+    /// Asks for no more than a throttle lets go, when the follower is not in sync.
+    fn limit(&self, partition: &Partition, asked: &mut ReadRequest, round: &mut Round) -> Limits {
+        let Reader::Follower { id, .. } = self.fetch.reader else { return Limits::default() };
+        let limits = partition.limits_of_sending(id);
+        if !limits.any() {
+            return limits;
+        }
+        let broker = &self.fetch.broker;
+        let now_ms = broker.clock.monotonic_ms();
+        match broker.partitions.throttles().sending.allowance(limits, now_ms) {
+            Allowance::Bytes(bytes) => {
+                let taken: usize = round.limited.iter().map(|(_, bytes)| bytes).sum();
+                let left = usize::try_from(bytes).unwrap_or(usize::MAX).saturating_sub(taken);
+                // A batch that is larger than what may go must go all the same, or it never would: the debt is paid later.
+                asked.range.min_one |= asked.range.max_bytes > 0;
+                asked.range.min_one &= left > 0;
+                asked.range.max_bytes = asked.range.max_bytes.min(left);
+            }
+            Allowance::After(ms) => {
+                asked.range.max_bytes = 0;
+                asked.range.min_one = false;
+                round.retry_after_ms = Some(round.retry_after_ms.map_or(ms, |least| least.min(ms)));
+            }
+        }
+        limits
+    }
+
     /// The session as it is once the follower has this answer.
     fn encode(&self, round: Round) -> Result<Vec<Segment>, CloseReason> {
         let mut round = round;
+        if !round.limited.is_empty() {
+            let now_ms = self.fetch.broker.clock.monotonic_ms();
+            let sending = &self.fetch.broker.partitions.throttles().sending;
+            for (limits, bytes) in &round.limited {
+                sending.took(*limits, *bytes as u64, now_ms);
+            }
+        }
         let mut state = self.session.state.lock();
         for slot in &*self.list.lock() {
             if let Some(entry) = state.entries.get_mut(slot) {

@@ -271,6 +271,15 @@ pub(super) const CONFIGS: &[ConfigDef] = &[
         update: ReadOnly,
         doc: "The time span of each sample for client quotas",
     },
+    // Not in Kafka.
+    ConfigDef {
+        name: "reassignment.replication.throttled.rate",
+        kind: Long,
+        default: Some("9223372036854775807"),
+        valid: AtLeast(0),
+        update: ClusterWide,
+        doc: "The upper bound (bytes/sec) of what this broker takes, and of what it sends, for replicas that a reassignment is adding, until they are in sync. It holds for every reassignment, whoever asked for it: the moves by which the operator fills new brokers and empties those that go need no lists of throttled replicas. A replica that is also throttled by leader.replication.throttled.rate or follower.replication.throttled.rate keeps to both. This configuration is not in Apache Kafka.",
+    },
     ConfigDef {
         name: "replica.alter.log.dirs.io.max.bytes.per.second",
         kind: Long,

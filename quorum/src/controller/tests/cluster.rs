@@ -1,5 +1,7 @@
 //! What the controller makes of brokers that come, go and fall silent, and of partitions that move.
 
+mod log_dir_offline;
+
 use super::*;
 use crate::image::PartitionImage;
 
@@ -397,7 +399,7 @@ fn random_lives_keep_the_invariants() {
 fn step(world: &mut World, random: &mut fastrand::Rng) {
     let broker = random.i32(0..5);
     let fenced = world.controller.image().broker(broker).unwrap().fenced;
-    match random.u8(0..7) {
+    match random.u8(0..9) {
         0 => world.silence(&[broker]),
         1 if !fenced => _ = world.heartbeat(broker, true),
         2 => world.come_back(broker, world.epoch_of(broker), broker as u8 + 1),
@@ -408,6 +410,8 @@ fn step(world: &mut World, random: &mut fastrand::Rng) {
             _ = world.reassign("t", Some(&ids[..random.usize(1..4)]));
         }
         5 => _ = world.reassign("t", None),
+        6 if !fenced => _ = world.says(broker, false),
+        7 if !fenced => _ = world.says(broker, true),
         _ if world.at("t").leader >= 0 => {
             let partition = world.at("t").clone();
             let there = |id: &i32| world.controller.image().is_active(*id);
@@ -431,8 +435,13 @@ fn check(world: &World, seed: u64) {
     );
     if partition.leader >= 0 {
         assert!(partition.isr.contains(&partition.leader), "seed {seed}: {partition:?}");
-        let registered = image.broker(partition.leader).is_some();
-        assert!(registered, "seed {seed}: {partition:?}");
+        let registered = image.broker(partition.leader);
+        let registered = registered.unwrap_or_else(|| panic!("seed {seed}: {partition:?}"));
+        let could = partition.isr.iter().find(|id| image.is_active(**id));
+        assert!(
+            !registered.log_dir_offline || could.is_none(),
+            "seed {seed}: led by who cannot write: {partition:?}"
+        );
     } else {
         let could = partition.isr.iter().find(|id| image.is_active(**id));
         assert_eq!(could, None, "seed {seed}: {partition:?}");

@@ -1,0 +1,184 @@
+//! Replication throttles (KIP-73): how many bytes a second replicas that are *not in sync* may take, so that whoever moves
+//! partitions does not take the disks and the network away from clients and from replicas that are in sync.
+//!
+//! | file | what |
+//! |---|---|
+//! | [`rate`] | [`ByteRate`]: a rate as a state machine; time is a parameter |
+//! | [`marks`] | which replication of a partition is limited, from topic configs and reassignments |
+//!
+//! Two limits, each for what this broker sends and for what it takes: Kafka's, for the replicas that
+//! `leader.replication.throttled.replicas` and `follower.replication.throttled.replicas` list, and our own
+//! `reassignment.replication.throttled.rate`, for replicas that a reassignment is adding, whoever asked for it. A replica
+//! under both keeps to both.
+//!
+//! Departure from Kafka: only the bytes of replicas that are limited count against a rate. (Kafka counts a listed
+//! replica's bytes when it is in sync too, so that a topic that is written to faster than the rate starves those that
+//! catch up.)
+
+mod marks;
+mod rate;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::Mutex;
+use prometheus_client::metrics::counter::Counter;
+use quorum::MetadataImage;
+
+use crate::config::Configs;
+use crate::metrics::Metrics;
+
+pub(crate) use marks::{Marks, ThrottledReplicas};
+pub(crate) use rate::Allowance;
+use rate::{ByteRate, UNLIMITED};
+
+const LEADER_RATE: &str = "leader.replication.throttled.rate";
+const FOLLOWER_RATE: &str = "follower.replication.throttled.rate";
+const REASSIGNMENT_RATE: &str = "reassignment.replication.throttled.rate";
+
+/// Which limits a transfer keeps to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Limits {
+    /// Kafka's, because a topic config lists the replica.
+    pub(crate) listed: bool,
+    /// That of reassignments, because one adds the replica.
+    pub(crate) adding: bool,
+}
+
+impl Limits {
+    pub(crate) fn any(self) -> bool {
+        self.listed || self.adding
+    }
+}
+
+/// One limit, shared by all partitions.
+#[derive(Debug)]
+struct Throttle {
+    /// Looked at without the lock: without a limit nothing is locked.
+    bytes_per_second: AtomicU64,
+    rate: Mutex<ByteRate>,
+}
+
+impl Throttle {
+    fn new() -> Self {
+        let rate = Mutex::new(ByteRate::new(UNLIMITED, 0));
+        Self { bytes_per_second: AtomicU64::new(UNLIMITED), rate }
+    }
+
+    fn set_rate(&self, bytes_per_second: u64, now_ms: u64) {
+        if self.bytes_per_second.swap(bytes_per_second, Ordering::AcqRel) != bytes_per_second {
+            self.rate.lock().set_rate(bytes_per_second, now_ms);
+        }
+    }
+
+    fn is_limited(&self) -> bool {
+        self.bytes_per_second.load(Ordering::Acquire) < UNLIMITED
+    }
+}
+
+/// The limits of one direction.
+#[derive(Debug)]
+pub(crate) struct Direction {
+    listed: Throttle,
+    adding: Throttle,
+    /// Bytes that went under a limit.
+    bytes: Counter<u64, AtomicU64>,
+}
+
+impl Direction {
+    fn new(bytes: &Counter<u64, AtomicU64>) -> Self {
+        Self { listed: Throttle::new(), adding: Throttle::new(), bytes: bytes.clone() }
+    }
+
+    fn in_force(&self, limits: Limits) -> impl Iterator<Item = &Throttle> {
+        let listed = limits.listed.then_some(&self.listed);
+        let adding = limits.adding.then_some(&self.adding);
+        listed.into_iter().chain(adding).filter(|throttle| throttle.is_limited())
+    }
+
+    /// What may go now; the strictest limit counts.
+    pub(crate) fn allowance(&self, limits: Limits, now_ms: u64) -> Allowance {
+        let mut least = Allowance::Bytes(u64::MAX);
+        for throttle in self.in_force(limits) {
+            least = match (least, throttle.rate.lock().allowance(now_ms)) {
+                (Allowance::Bytes(one), Allowance::Bytes(other)) => {
+                    Allowance::Bytes(one.min(other))
+                }
+                (Allowance::After(one), Allowance::After(other)) => {
+                    Allowance::After(one.max(other))
+                }
+                (wait @ Allowance::After(_), _) | (_, wait @ Allowance::After(_)) => wait,
+            };
+        }
+        least
+    }
+
+    /// So many bytes have gone.
+    pub(crate) fn took(&self, limits: Limits, bytes: u64, now_ms: u64) {
+        let mut limited = false;
+        for throttle in self.in_force(limits) {
+            throttle.rate.lock().took(bytes, now_ms);
+            limited = true;
+        }
+        if limited {
+            self.bytes.inc_by(bytes);
+        }
+    }
+}
+
+/// All limits of this broker.
+#[derive(Debug)]
+pub(crate) struct Throttles {
+    /// What followers fetch from here.
+    pub(crate) sending: Direction,
+    /// What is fetched from leaders.
+    pub(crate) taking: Direction,
+}
+
+impl Throttles {
+    /// Bytes under a limit are counted in `metrics`.
+    pub(crate) fn new(metrics: &Metrics) -> Self {
+        Self {
+            sending: Direction::new(&metrics.throttled_bytes_out),
+            taking: Direction::new(&metrics.throttled_bytes_in),
+        }
+    }
+
+    /// Takes the rates as the image has them.
+    pub(crate) fn configure(&self, configs: &Configs, image: &MetadataImage, now_ms: u64) {
+        let rate = |key: &str| {
+            let text = configs.broker(image, key);
+            text.and_then(|text| text.parse().ok()).unwrap_or(UNLIMITED)
+        };
+        self.sending.listed.set_rate(rate(LEADER_RATE), now_ms);
+        self.taking.listed.set_rate(rate(FOLLOWER_RATE), now_ms);
+        let adding = rate(REASSIGNMENT_RATE);
+        self.sending.adding.set_rate(adding, now_ms);
+        self.taking.adding.set_rate(adding, now_ms);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_strictest_limit_counts_and_others_are_left_alone() {
+        let direction = Direction::new(&Counter::default());
+        let (listed, adding) =
+            (Limits { listed: true, adding: false }, Limits { listed: false, adding: true });
+        let both = Limits { listed: true, adding: true };
+        assert_eq!(direction.allowance(both, 5), Allowance::Bytes(u64::MAX));
+        direction.took(both, 1_000, 5);
+        assert_eq!(direction.bytes.get(), 0, "nothing was limited");
+        direction.listed.set_rate(1_000, 0);
+        direction.adding.set_rate(100, 0);
+        assert_eq!(direction.allowance(listed, 1_000), Allowance::Bytes(1_000));
+        assert_eq!(direction.allowance(both, 1_000), Allowance::Bytes(100));
+        direction.took(both, 300, 1_000);
+        assert_eq!(direction.allowance(listed, 1_000), Allowance::Bytes(700));
+        assert!(matches!(direction.allowance(adding, 1_000), Allowance::After(_)));
+        assert!(matches!(direction.allowance(both, 1_000), Allowance::After(_)));
+        assert_eq!(direction.allowance(Limits::default(), 1_000), Allowance::Bytes(u64::MAX));
+        assert_eq!(direction.bytes.get(), 300);
+    }
+}
