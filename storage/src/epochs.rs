@@ -115,12 +115,13 @@ impl LeaderEpochs {
         *self = Self { entries: Vec::new(), dirty: true, begun: false };
     }
 
-    /// Forgets epochs that end before `offset`; the one that holds it now begins there.
+    /// Forgets epochs that end at `offset` or before. The one that holds it keeps its true beginning, unlike Kafka's: a
+    /// follower that wrote up to `offset` under an older epoch has parted from this log, and must hear of it, for what it
+    /// remembers of producers is wrong.
     pub(crate) fn truncate_from_start(&mut self, offset: i64) {
         let floor = self.entries.partition_point(|e| e.start_offset <= offset);
-        if floor > 0 {
+        if floor > 1 {
             self.entries.drain(..floor - 1);
-            self.entries[0].start_offset = self.entries[0].start_offset.max(offset);
             self.dirty = true;
         }
     }
@@ -243,8 +244,12 @@ mod tests {
         epochs.truncate_from_end(25);
         assert_eq!(epochs.latest(), Some(3));
         epochs.truncate_from_start(12);
-        assert_eq!(epochs.entries(), [EpochStart { epoch: 3, start_offset: 12 }]);
-        assert_eq!(epochs.epoch_of(11), None);
+        assert_eq!(epochs.entries(), [EpochStart { epoch: 3, start_offset: 10 }]);
         assert_eq!(epochs.epoch_of(12), Some(3));
+        assert_eq!(
+            epochs.end_offset_for(1, 30),
+            Some((1, 10)),
+            "who wrote more under 1 has parted"
+        );
     }
 }

@@ -72,7 +72,30 @@ impl World {
         {
             self.create_topics();
         }
+        if self.plan.trims && self.random.u8(..12) == 0 {
+            self.delete_some();
+        }
         self.repair_voters()
+    }
+
+    /// Has the oldest records of a partition deleted, or all that are committed, or (which is refused) more than that.
+    fn delete_some(&mut self) {
+        let index = self.random.i32(0..self.plan.data_partitions);
+        let Some(topic) = self.checker.metadata.newest().and_then(|image| image.topic(DATA_TOPIC))
+        else {
+            return;
+        };
+        let Some(of) = topic.partition(index) else { return };
+        let (key, leader_epoch) = ((topic.id, index), of.leader_epoch);
+        let Ok(leader) = usize::try_from(of.leader) else { return };
+        let end = self.checker.end_of(key);
+        let before = match self.random.u8(..3) {
+            0 => end + self.random.i64(0..20),
+            1 => end,
+            _ => self.random.i64(0..=end),
+        };
+        let from = self.admin_address();
+        self.send(from, leader, Message::DeleteRecords { key, leader_epoch, before });
     }
 
     fn create_topics(&mut self) {

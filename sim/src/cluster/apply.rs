@@ -12,7 +12,7 @@ use super::hosted::Hosted;
 use super::machine::Process;
 use super::message::Key;
 use super::world::{Task, World};
-use super::{MAX_LAG_MS, Mistake};
+use super::{DATA_TOPIC, MAX_LAG_MS, Mistake};
 
 impl World {
     /// Acts by the newest image.
@@ -78,7 +78,7 @@ impl World {
         same: bool,
     ) -> Result<(), DiskError> {
         let (now, wall) = self.clocks(machine);
-        let (rules, config) = (self.rules(), self.log_config());
+        let (rules, config) = (self.rules(), self.log_config(&topic.name));
         let planted = self.bug.and_then(|bug| bug.replica());
         let Some(process) = self.process(machine) else { return Ok(()) };
         let id = machine as i32;
@@ -102,7 +102,10 @@ impl World {
             match open(process, id, topic, key, (rules, config), assignment, (now, wall)) {
                 Ok(mut hosted) => {
                     hosted.replica.plant(planted);
+                    let log = hosted.replica.log();
+                    let range = log.start_offset()..log.end_offset();
                     process.partitions.insert(key, hosted);
+                    self.say(|| format!("{machine} opens {} with {range:?}", key.1));
                 }
                 Err(what) => {
                     process.offline.insert(key);
@@ -189,11 +192,13 @@ impl World {
         }
     }
 
-    fn log_config(&self) -> LogConfig {
+    fn log_config(&self, topic: &str) -> LogConfig {
         LogConfig {
             segment_bytes: self.plan.segment_bytes,
             index_interval_bytes: 100,
-            delete: false,
+            delete: topic == DATA_TOPIC,
+            retention_ms: -1,
+            retention_bytes: self.plan.retention_bytes,
             ..LogConfig::default()
         }
     }

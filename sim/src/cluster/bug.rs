@@ -36,11 +36,15 @@ pub enum Mistake {
     LostLeaderAcknowledges,
     /// A truncation is not made, only noted.
     NeverTruncates,
+    /// A follower gives consumers all that it has.
+    FollowerServesAll,
+    /// DeleteRecords takes away what is not committed.
+    DeletesUncommitted,
 }
 
 impl Mistake {
     /// All of them.
-    pub const ALL: [Mistake; 9] = [
+    pub const ALL: [Mistake; 11] = [
         Mistake::AnswersBeforeCommit,
         Mistake::GroupAnswersEarly,
         Mistake::ProducersForgotten,
@@ -50,6 +54,8 @@ impl Mistake {
         Mistake::OpensBeforeRegistered,
         Mistake::LostLeaderAcknowledges,
         Mistake::NeverTruncates,
+        Mistake::FollowerServesAll,
+        Mistake::DeletesUncommitted,
     ];
 }
 

@@ -27,8 +27,8 @@ struct Partition {
     end: i64,
     /// High watermark of each leadership: machine and epoch.
     marks: BTreeMap<(usize, i32), i64>,
-    /// The next sequence of each producer.
-    sequences: BTreeMap<i64, i32>,
+    /// The next sequence of each producer, and where its last batch is.
+    sequences: BTreeMap<i64, (i32, i64)>,
     /// What groups were told is committed, and the epoch that this was in or after.
     groups: BTreeSet<(usize, i64, i32)>,
     epochs: BTreeMap<i32, usize>,
@@ -81,15 +81,22 @@ impl Checker {
             return Ok(());
         }
         let epoch = replica.assignment().leader_epoch;
+        let start = replica.log().start_offset();
+        if start > of.end.max(mark) {
+            return Err(format!(
+                "{machine}, epoch {epoch}: {topic}-{index} starts at {start}, and {mark} is committed"
+            ));
+        }
         let known = of.marks.entry((machine, epoch)).or_insert(0);
         if mark < *known {
             return Err(format!(
                 "{machine}, epoch {epoch}: {known} of {topic}-{index} was committed, now {mark}"
             ));
         }
-        let from = std::mem::replace(known, mark);
+        let from = std::mem::replace(known, mark).max(start);
         for batch in hosted.batches(from, mark)? {
-            of.commit(&batch, epoch).map_err(|e| format!("{machine}, {topic}-{index}: {e}"))?;
+            of.commit(&batch, epoch, start)
+                .map_err(|e| format!("{machine}, {topic}-{index}: {e}"))?;
         }
         Ok(())
     }
@@ -111,6 +118,11 @@ impl Checker {
     /// A replica has all that was ever committed.
     pub(super) fn has_all(&self, key: Key, hosted: &Hosted) -> Result<(), String> {
         self.partitions.get(&key).map_or(Ok(()), |of| of.is_in(hosted, i32::MAX))
+    }
+
+    /// How far a partition is committed.
+    pub(super) fn end_of(&self, key: Key) -> i64 {
+        self.partitions.get(&key).map_or(0, |of| of.end)
     }
 
     /// A producer is told that its batch is committed.
@@ -205,8 +217,8 @@ impl Checker {
 }
 
 impl Partition {
-    /// A leader takes a batch for committed.
-    fn commit(&mut self, batch: &Batch, epoch: i32) -> Result<(), String> {
+    /// A leader, whose log starts at `start`, takes a batch for committed.
+    fn commit(&mut self, batch: &Batch, epoch: i32, start: i64) -> Result<(), String> {
         let header = batch.header();
         let base = header.base_offset;
         let found = Committed { next: header.next_offset(), crc: header.crc, epoch };
@@ -222,13 +234,15 @@ impl Partition {
         self.end = found.next;
         self.committed.insert(base, found);
         if header.has_producer() {
-            let next = self.sequences.entry(header.producer_id).or_default();
-            if header.base_sequence != *next {
+            let (next, last) = self.sequences.entry(header.producer_id).or_default();
+            // A replica that has never had a producer's records, because they were deleted, takes any sequence (KIP-360).
+            let unknown = *last < start;
+            if header.base_sequence != *next && !unknown {
                 let (of, got) = (header.producer_id, header.base_sequence);
                 let kind = if got < *next { "twice" } else { "out of order" };
                 return Err(format!("{got} of producer {of} is there {kind} (next is {next})"));
             }
-            *next = header.last_sequence() + 1;
+            (*next, *last) = (header.last_sequence() + 1, base);
         }
         Ok(())
     }
@@ -242,7 +256,12 @@ impl Partition {
             return Err(format!("its log ends at {end}, and {needed} was committed"));
         }
         let start = hosted.replica.log().start_offset();
-        let mut expected = self.committed.range(start..needed);
+        // The log may start within a batch.
+        let first = self.committed.range(..=start).next_back().map_or(start, |(base, _)| *base);
+        let mut expected = self.committed.range(first..needed);
+        if self.committed.get(&first).is_some_and(|batch| batch.next <= start) {
+            expected.next();
+        }
         for batch in hosted.batches(start, needed)? {
             let header = batch.header();
             match expected.next() {

@@ -15,12 +15,25 @@ pub(super) struct Consumer {
     lanes: Vec<Lane>,
 }
 
+/// What a consumer has asked for.
+#[derive(Clone, Copy)]
+struct Asked {
+    id: u64,
+    key: Key,
+    /// The leader's, as far as the consumer knows.
+    epoch: i32,
+    /// Of a replica that need not lead.
+    elsewhere: bool,
+    until: u64,
+}
+
 /// One partition, as the consumer knows it.
 #[derive(Default)]
 struct Lane {
     position: i64,
-    /// Request, partition, the leader's epoch, and until when it is waited for.
-    asked: Option<(u64, Key, i32, u64)>,
+    asked: Option<Asked>,
+    /// The next read goes to the leader, whatever else.
+    leader_next: bool,
     asked_end: Option<(u64, Key, i32)>,
     /// The high watermark that was told last, by leader epoch.
     marks: BTreeMap<i32, i64>,
@@ -41,22 +54,27 @@ impl World {
         let now = self.now();
         for index in 0..self.plan.data_partitions {
             let ends = self.random.u8(..6) == 0;
+            let elsewhere = self.plan.follower_reads && self.random.u8(..3) > 0;
+            let anybody = self.random.usize(..self.machines.len());
             let of = &mut self.clients[client];
             let Some((key, leader, leader_epoch)) = of.data_leader(index) else { continue };
             let (id, end_id) = (of.id(), of.id());
             let Kind::Consumer(consumer) = &mut of.kind else { return };
             let lane = &mut consumer.lanes[index as usize];
             let offset = lane.position;
-            let due = lane.asked.is_none_or(|(.., until)| now >= until);
+            let due = lane.asked.is_none_or(|asked| now >= asked.until);
+            let elsewhere = elsewhere && !std::mem::take(&mut lane.leader_next);
             if due {
-                lane.asked = Some((id, key, leader_epoch, now + ANSWER_MS));
+                let until = now + ANSWER_MS;
+                lane.asked = Some(Asked { id, key, epoch: leader_epoch, elsewhere, until });
             }
             if ends {
                 lane.asked_end = Some((end_id, key, leader_epoch));
             }
             if due {
-                let message = Message::Consume { id, key, leader_epoch, offset };
-                self.client_sends(client, leader, message);
+                let message = Message::Consume { id, key, leader_epoch, offset, elsewhere };
+                let to = if elsewhere { anybody } else { leader };
+                self.client_sends(client, to, message);
             }
             if ends {
                 let message = Message::ListEnd { id: end_id, key, leader_epoch };
@@ -73,12 +91,13 @@ impl World {
         result: Result<Records, ErrorCode>,
     ) -> Result<(), String> {
         let Kind::Consumer(consumer) = &mut self.clients[client].kind else { return Ok(()) };
-        let asked = |lane: &&mut Lane| lane.asked.is_some_and(|(asked, ..)| asked == id);
+        let asked = |lane: &&mut Lane| lane.asked.is_some_and(|asked| asked.id == id);
         let Some(lane) = consumer.lanes.iter_mut().find(asked) else { return Ok(()) };
-        let Some((_, key, epoch, _)) = lane.asked.take() else { return Ok(()) };
+        let Some(Asked { key, epoch, elsewhere, .. }) = lane.asked.take() else { return Ok(()) };
+        lane.leader_next = elsewhere;
         let records = match result {
             Ok(records) => records,
-            Err(ErrorCode::OFFSET_OUT_OF_RANGE) => {
+            Err(ErrorCode::OFFSET_OUT_OF_RANGE) if !elsewhere => {
                 let position = lane.position;
                 return Err(format!(
                     "{from} leads {} in epoch {epoch} and does not know offset {position}, which was read before",
@@ -90,15 +109,26 @@ impl World {
                 return Ok(());
             }
         };
-        let mark = lane.marks.entry(epoch).or_default();
-        if records.high_watermark < *mark {
-            let told = records.high_watermark;
-            return Err(format!(
-                "{from}, leading {} in epoch {epoch}, told {mark} as committed, then {told}",
-                key.1
-            ));
+        if !elsewhere {
+            let mark = lane.marks.entry(epoch).or_default();
+            if records.high_watermark < *mark {
+                let told = records.high_watermark;
+                return Err(format!(
+                    "{from}, leading {} in epoch {epoch}, told {mark} as committed, then {told}",
+                    key.1
+                ));
+            }
+            *mark = records.high_watermark;
         }
-        *mark = records.high_watermark;
+        if records.start > lane.position {
+            if !self.plan.deletes() {
+                return Err(format!(
+                    "a consumer of {} at {} is told that the log starts at {}, and nobody has deleted",
+                    key.1, lane.position, records.start
+                ));
+            }
+            lane.position = records.start;
+        }
         for batch in batches(records.bytes) {
             let Ok(batch) = batch else { break }; // cut off
             let header = batch.header();
@@ -112,7 +142,7 @@ impl World {
                 ));
             }
             let read = self.checker.read(key, header);
-            read.map_err(|e| format!("{e}, by the leader {from} of epoch {epoch}"))?;
+            read.map_err(|e| format!("{e}, by {from} in epoch {epoch}"))?;
             lane.position = header.next_offset();
         }
         Ok(())

@@ -136,9 +136,16 @@ impl World {
     pub(super) fn housekeeping(&mut self, machine: usize) -> Result<(), String> {
         let (_, wall) = self.clocks(machine);
         let Some(process) = self.process(machine) else { return Ok(()) };
+        let mut failed = None;
         for hosted in process.partitions.values_mut() {
-            hosted.replica.log_mut().cool();
-            hosted.replica.log_mut().expire_producers(wall, 24 * 3_600_000);
+            let mark = hosted.replica.high_watermark().offset;
+            let log = hosted.replica.log_mut();
+            failed = failed.or(log.apply_retention(mark, wall).err());
+            log.cool();
+            log.expire_producers(wall, 24 * 3_600_000);
+        }
+        if let Some(error) = failed.filter(|error| !error.is_transient()) {
+            return self.disk_failed(machine, &error);
         }
         if let Err(error) = process.checkpoint()
             && !error.is_transient()

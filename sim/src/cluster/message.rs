@@ -57,6 +57,14 @@ pub(super) enum Message {
         key: Key,
         leader_epoch: i32,
         offset: i64,
+        /// A follower may answer (KIP-392).
+        elsewhere: bool,
+    },
+    /// An administrator wants what is before an offset gone.
+    DeleteRecords {
+        key: Key,
+        leader_epoch: i32,
+        before: i64,
     },
     Consumed {
         id: u64,
@@ -100,6 +108,8 @@ pub(super) enum Part {
 #[derive(Debug, Clone)]
 pub(super) struct Records {
     pub(super) high_watermark: i64,
+    /// The log's start: what is before is deleted.
+    pub(super) start: i64,
     pub(super) bytes: Bytes,
 }
 

@@ -50,6 +50,14 @@ impl Producer {
         Self { id: None, asked: None, lanes }
     }
 
+    /// What it has not been told of may be there or not; from here on it is another producer.
+    fn begin_anew(&mut self) {
+        (self.id, self.asked) = (None, None);
+        for lane in &mut self.lanes {
+            *lane = Lane { after_healing: lane.after_healing, ..Lane::default() };
+        }
+    }
+
     /// Everything is sent and acknowledged, and something after everything was healed.
     pub(super) fn is_done(&self) -> bool {
         let done = |lane: &Lane| lane.queue.is_empty() && lane.after_healing >= LAST_BATCHES;
@@ -163,6 +171,12 @@ impl World {
                 };
                 self.say(|| format!("{base} of {index} is acknowledged to client {client}"));
                 self.checker.acknowledge(key, base, base + out.count, out.crc)
+            }
+            // A leader that knows nothing of a producer, because its records are deleted, takes any of its sequences, perhaps
+            // a late one, and none before it any more (KIP-360). Kafka's clients begin another epoch then.
+            Err(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER) if self.plan.deletes() => {
+                producer.begin_anew();
+                Ok(())
             }
             Err(error) => {
                 let out = &mut lane.queue[at];

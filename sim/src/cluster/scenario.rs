@@ -153,6 +153,12 @@ pub(super) struct Plan {
     pub(super) replication_factor: usize,
     pub(super) min_isr: usize,
     pub(super) flush_before_ack: bool,
+    /// `retention.bytes` of the data; -1: no limit.
+    pub(super) retention_bytes: i64,
+    /// Now and then somebody deletes the oldest records.
+    pub(super) trims: bool,
+    /// Consumers read from any replica.
+    pub(super) follower_reads: bool,
     /// Batches of one producer that may be on their way to a partition.
     pub(super) in_flight: usize,
     pub(super) producers: usize,
@@ -191,6 +197,9 @@ impl Plan {
             replication_factor,
             min_isr,
             flush_before_ack,
+            retention_bytes: [-1, -1, 1_500][random.usize(..3)],
+            trims: random.u8(..3) == 0,
+            follower_reads: random.u8(..3) == 0,
             in_flight: [1, 2, 5][random.usize(..3)],
             producers: random.usize(1..=3),
             consumers: random.usize(1..=2),
@@ -198,6 +207,11 @@ impl Plan {
             fault_every_ms: [300, 900, 2_500][random.usize(..3)],
             note_every_ms: [20, 200, 1_500][random.usize(..3)],
         }
+    }
+
+    /// Whether records go that were committed.
+    pub(super) fn deletes(&self) -> bool {
+        self.trims || self.retention_bytes >= 0
     }
 
     /// What is acknowledged need not be on disks, and the power may fail: then every death counts as the loss of the end of the

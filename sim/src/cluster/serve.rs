@@ -35,9 +35,12 @@ impl World {
                 self.serve_fetch(machine, from, id, broker_epoch, parts);
             }
             Message::Produce { id, key, batch } => self.produce(machine, from, id, key, &batch),
-            Message::Consume { id, key, leader_epoch, offset } => {
-                let result = self.consume(machine, key, leader_epoch, offset);
+            Message::Consume { id, key, leader_epoch, offset, elsewhere } => {
+                let result = self.consume(machine, key, leader_epoch, (offset, elsewhere));
                 self.send(machine, from, Message::Consumed { id, result });
+            }
+            Message::DeleteRecords { key, leader_epoch, before } => {
+                return self.delete_records(machine, key, leader_epoch, before);
             }
             Message::ListEnd { id, key, leader_epoch } => {
                 let result = self.list_end(machine, key, leader_epoch);
@@ -322,17 +325,53 @@ impl World {
         machine: usize,
         key: Key,
         leader_epoch: i32,
-        offset: i64,
+        (offset, elsewhere): (i64, bool),
     ) -> Result<Records, ErrorCode> {
         let hosted = self.led(machine, &key)?;
-        hosted.replica.serve(leader_epoch).map_err(ServeError::code)?;
-        let log = hosted.replica.log();
-        if !(log.start_offset()..=log.end_offset()).contains(&offset) {
+        let replica = &hosted.replica;
+        let may =
+            if elsewhere { replica.serve_any(leader_epoch) } else { replica.serve(leader_epoch) };
+        may.map_err(ServeError::code)?;
+        let (start, high_watermark) =
+            (replica.log().start_offset(), replica.high_watermark().offset);
+        if offset > replica.log().end_offset() {
             return Err(ErrorCode::OFFSET_OUT_OF_RANGE);
         }
-        let read = hosted.read(offset, self.plan.fetch_bytes, true);
+        if offset < start {
+            // Not as in Kafka, where a consumer has to ask once more for the start.
+            return Ok(Records { high_watermark, start, bytes: Bytes::new() });
+        }
+        let careless = elsewhere && self.has(Mistake::FollowerServesAll);
+        let read = hosted.read(offset, self.plan.fetch_bytes, !careless);
         let bytes = read.map_err(|_| ErrorCode::KAFKA_STORAGE_ERROR)?;
-        Ok(Records { high_watermark: hosted.replica.high_watermark().offset, bytes })
+        Ok(Records { high_watermark, start, bytes })
+    }
+
+    /// As `broker::partition` does for DeleteRecords: nothing goes that is not committed, and it is durable at once.
+    fn delete_records(
+        &mut self,
+        machine: usize,
+        key: Key,
+        leader_epoch: i32,
+        before: i64,
+    ) -> Result<(), String> {
+        let careless = self.has(Mistake::DeletesUncommitted);
+        let Some(process) = self.process(machine).filter(|process| process.serving) else {
+            return Ok(());
+        };
+        let Some(hosted) = process.partitions.get_mut(&key) else { return Ok(()) };
+        let mark = hosted.replica.high_watermark().offset;
+        if hosted.replica.serve(leader_epoch).is_err() || (before > mark && !careless) {
+            return Ok(());
+        }
+        hosted.replica.log_mut().advance_start(before);
+        if let Err(error) = process.checkpoint()
+            && !error.is_transient()
+        {
+            return self.disk_failed(machine, &error);
+        }
+        self.news(machine, key, Changed::default());
+        self.look_at_polls(machine, Some(key))
     }
 
     fn list_end(&self, machine: usize, key: Key, leader_epoch: i32) -> Result<i64, ErrorCode> {
