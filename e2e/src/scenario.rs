@@ -2,7 +2,7 @@
 //! every acknowledged record there once and in order, no write failed for good, Ready never claimed early, no pod
 //! restarted that need not.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::time::Instant;
 
@@ -23,6 +23,7 @@ pub struct Scenario<'a> {
     pub brokers: Brokers<'a>,
     namespace: &'a Namespace,
     hurt: RefCell<BTreeMap<String, usize>>,
+    most_away: Cell<Option<usize>>,
 }
 
 impl Scenario<'_> {
@@ -38,6 +39,7 @@ impl Scenario<'_> {
                 brokers: Brokers::of(namespace, name),
                 namespace,
                 hurt: RefCell::default(),
+                most_away: Cell::default(),
             };
             let witness = scenario.make(brokers)?;
             let checker = Checker::start_on(namespace, name, RATE, &scenario.busy_node()?)?;
@@ -45,7 +47,9 @@ impl Scenario<'_> {
             let report = checker.finish()?;
             report.note(name, begun.elapsed())?;
             report.is_well()?;
-            witness.finish()?.judge(&scenario.hurt.borrow())
+            let seen = witness.finish()?;
+            scenario.most_away.get().map_or(Ok(()), |brokers| seen.at_most_away(brokers))?;
+            seen.judge(&scenario.hurt.borrow())
         })
     }
 
@@ -68,6 +72,11 @@ impl Scenario<'_> {
     /// From now on this pod may be replaced or restarted that many times more.
     pub fn hurts(&self, pod: &str, times: usize) {
         *self.hurt.borrow_mut().entry(pod.to_owned()).or_default() += times;
+    }
+
+    /// In all of the scenario no more brokers than this may be away at the same time.
+    pub fn at_most_away(&self, brokers: usize) {
+        self.most_away.set(Some(brokers));
     }
 
     /// Does something that has a name and takes its time, and tells how long.

@@ -25,13 +25,22 @@ pub struct Checker<'a> {
 }
 
 impl<'a> Checker<'a> {
-    /// Starts to write `rate` records a second to a topic of six partitions, from a pod on this node.
+    /// Starts to write `rate` records a second to a topic of six partitions, from wherever there is room.
+    pub fn start(namespace: &'a Namespace, cluster: &str, rate: u32) -> Result<Self> {
+        Self::start_with(namespace, cluster, rate, "")
+    }
+
+    /// The same from a pod on this node.
     pub fn start_on(
         namespace: &'a Namespace,
         cluster: &str,
         rate: u32,
         node: &str,
     ) -> Result<Self> {
+        Self::start_with(namespace, cluster, rate, &format!("\x20 nodeName: {node}\n"))
+    }
+
+    fn start_with(namespace: &'a Namespace, cluster: &str, rate: u32, place: &str) -> Result<Self> {
         let image = std::env::var("VLTAVA_IMAGE")
             .context("VLTAVA_IMAGE names no image: run `cargo xtask test`")?;
         let bootstrap = format!("{cluster}-kafka:9092");
@@ -40,7 +49,7 @@ impl<'a> Checker<'a> {
              kind: Pod\n\
              metadata: {{name: {POD}}}\n\
              spec:\n\
-             \x20 nodeName: {node}\n\
+             {place}\
              \x20 restartPolicy: Never\n\
              \x20 terminationGracePeriodSeconds: 200\n\
              \x20 containers:\n\

@@ -1,7 +1,7 @@
 //! Somebody who looks on while a test hurts a cluster: whether the object ever says Ready while its pods are not, and which
 //! pods were replaced or restarted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -22,6 +22,8 @@ struct Broker {
     uid: String,
     restarts: u64,
     ready: bool,
+    /// Whether its container is ready, whatever the control plane makes of its node.
+    serves: bool,
 }
 
 /// The object and its pods at one moment.
@@ -64,7 +66,9 @@ fn broker(pod: &Value) -> (String, Broker) {
     let goes = !pod["metadata"]["deletionTimestamp"].is_null();
     let ready = condition(pod, "Ready").is_some_and(|c| c["status"] == "True");
     let restarts = pod["status"]["containerStatuses"][0]["restartCount"].as_u64().unwrap_or(0);
-    (text("name"), Broker { uid: text("uid"), restarts, ready: ready && !goes })
+    let serves = pod["status"]["containerStatuses"][0]["ready"] == true;
+    let uid = text("uid");
+    (text("name"), Broker { uid, restarts, ready: ready && !goes, serves: serves && !goes })
 }
 
 /// What has been seen so far.
@@ -78,6 +82,10 @@ pub struct Seen {
     findings: Vec<String>,
     /// Pod → uid → restarts.
     pods: BTreeMap<String, BTreeMap<String, u64>>,
+    /// Pods that have served.
+    served: BTreeSet<String>,
+    /// How many of these did not at the same time, at most.
+    most_away: usize,
 }
 
 impl Seen {
@@ -88,6 +96,10 @@ impl Seen {
                 self.pods.entry(name.clone()).or_default().entry(broker.uid.clone()).or_default();
             *restarts = (*restarts).max(broker.restarts);
         }
+        let serves = |name: &&String| sample.brokers.get(*name).is_some_and(|b| b.serves);
+        self.served.extend(sample.brokers.keys().filter(serves).cloned());
+        let away = self.served.iter().filter(|name| !serves(name)).count();
+        self.most_away = self.most_away.max(away);
         if sample.claims && !sample.is_whole() {
             let since = *self.wrong_since.get_or_insert(now);
             let text = || format!("at {:.1} s: {sample:?}", now.as_secs_f64());
@@ -105,6 +117,12 @@ impl Seen {
     fn look_away(&mut self) {
         self.last = None;
         self.wrong_since = None;
+    }
+
+    /// Fails if more brokers than this, of those that had served, did not at the same time.
+    pub fn at_most_away(&self, brokers: usize) -> Result<()> {
+        ensure!(self.most_away <= brokers, "{} brokers were away at the same time", self.most_away);
+        Ok(())
     }
 
     /// Fails if Ready was ever claimed early, or if a pod was replaced or restarted more often than `hurt` says.
@@ -193,7 +211,8 @@ mod tests {
 
     fn sample(claims: bool, ready: &[bool]) -> Sample {
         let broker = |(id, ready): (usize, &bool)| {
-            let broker = Broker { uid: format!("u{id}"), restarts: 0, ready: *ready };
+            let broker =
+                Broker { uid: format!("u{id}"), restarts: 0, ready: *ready, serves: *ready };
             (format!("c-{id}-0"), broker)
         };
         Sample { claims, wanted: 2, brokers: ready.iter().enumerate().map(broker).collect() }
@@ -223,6 +242,17 @@ mod tests {
         assert!(seen(&[(0, whole.clone()), (1, wrong.clone()), (9, wrong.clone())]).is_ok());
         assert!(seen(&[(0, whole.clone()), (1, wrong.clone()), (12, wrong.clone())]).is_err());
         assert!(seen(&[(0, wrong.clone()), (8, whole), (9, wrong.clone()), (18, wrong)]).is_ok());
+    }
+
+    #[test]
+    fn brokers_away_at_the_same_time_are_counted_once_they_have_served() {
+        let mut seen = Seen::default();
+        for ready in [[true, false], [true, true], [false, true], [true, false]] {
+            seen.look(Duration::ZERO, sample(false, &ready));
+        }
+        assert!(seen.at_most_away(1).is_ok() && seen.at_most_away(0).is_err());
+        seen.look(Duration::ZERO, sample(false, &[]));
+        assert!(seen.at_most_away(1).is_err());
     }
 
     #[test]

@@ -36,6 +36,11 @@ impl ApiFailure {
         matches!(&self.source, kube::Error::Api(status) if matches!(status.code, 400 | 403 | 422))
     }
 
+    /// Whether the API server answered at all.
+    pub(crate) fn is_answer(&self) -> bool {
+        matches!(&self.source, kube::Error::Api(_))
+    }
+
     /// What a person should read.
     pub(crate) fn describe(&self) -> String {
         format!("failed to {}: {}", self.doing, describe(&self.source))

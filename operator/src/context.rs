@@ -15,6 +15,7 @@ use crate::connect_rest::ConnectRest;
 use crate::fail_point::FailPoints;
 use crate::kafka::KafkaClients;
 use crate::metrics::Metrics;
+use crate::tenure::Tenure;
 
 /// Longest wait for an answer of a worker's HTTP port.
 const HTTP_TIMEOUT: Duration = Duration::from_secs(5);
@@ -30,6 +31,7 @@ pub(crate) struct Context {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) recorder: Recorder,
     pub(crate) fail_points: FailPoints,
+    pub(crate) tenure: Tenure,
     /// The Topic controller's cache. It may lag: nothing destructive is decided by it.
     pub(crate) topics: Store<DeserializeGuard<Topic>>,
 }
@@ -48,6 +50,7 @@ impl Context {
         };
         Ok(Self {
             recorder: Recorder::new(client.clone(), reporter),
+            tenure: Tenure::new(client.clone(), &config),
             fail_points: FailPoints::new(config.fail_points.clone()),
             client,
             config,

@@ -5,7 +5,7 @@
 //! the same four steps: *dereference* (reads), *validate* (pure), *build* or *plan* (pure), *apply*; then
 //! *status*. Around them: [`drive`] runs the steps for a kind and writes its status, [`verdict`] turns an
 //! outcome into conditions, [`api`] is server-side apply, [`workload`] is what all pods have in common, [`kafka`],
-//! [`safety`] and [`connect_rest`] are the doors to the running system, [`lease`] lets one operator lead,
+//! [`safety`] and [`connect_rest`] are the doors to the running system, [`lease`] and [`tenure`] let one operator lead,
 //! [`eviction`] says whether a node may be drained of a broker, over TLS by [`pki`],
 //! [`health`] and [`metrics`] are its own HTTP port, [`run`] wires everything; [`fail_point`] lets a test end the
 //! operator at each step.
@@ -39,9 +39,11 @@ mod properties;
 mod references;
 mod run;
 mod safety;
+mod tenure;
 #[cfg(test)]
 mod testing;
 mod verdict;
+mod watch_backoff;
 mod workload;
 
 mod cluster;

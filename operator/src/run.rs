@@ -24,6 +24,7 @@ use crate::health::{self, HealthError};
 use crate::labels::MANAGED_SELECTOR;
 use crate::lease::{Leadership, LeaseError};
 use crate::metrics::Metrics;
+use crate::watch_backoff::WatchBackoff;
 
 /// How long the API server is answered still after the operator was told to stop.
 const LINGER: Duration = Duration::from_secs(3);
@@ -256,7 +257,7 @@ impl Scope {
             + Sync
             + 'static,
     {
-        Controller::new(self.api::<Guarded<K>>(), any())
+        Controller::new(self.api::<Guarded<K>>(), any()).trigger_backoff(WatchBackoff::default())
     }
 
     /// Adds the watches of a kind that owns StatefulSets. Changes of pods show in them.

@@ -40,6 +40,7 @@ impl FakeApi {
         let operator = OperatorConfig {
             image: "vltava:1".into(),
             identity: "test".into(),
+            leader_election: false,
             ..OperatorConfig::from_env()
         };
         let context = Context::new(client, operator, Arc::new(Metrics::new()), topics).unwrap();

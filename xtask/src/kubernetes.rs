@@ -39,7 +39,7 @@ enum Set {
 }
 
 /// Tests under load, by the modules that they are in.
-const SCENARIOS: [&str; 2] = ["scenarios::", "three_brokers::"];
+const SCENARIOS: [&str; 3] = ["node_drain::", "scenarios::", "three_brokers::"];
 
 pub(crate) fn run(args: &Args) -> Result<()> {
     packages::ensure(&cluster::needs())?;

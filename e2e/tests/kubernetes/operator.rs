@@ -30,45 +30,35 @@ fn install(more: &[&str]) -> Result<()> {
     command.args(["--set", &format!("image.repository={repository_of_image},image.tag={tag}")]);
     process::run(command.args(more), "")?;
     // What was there before may still be on its way out.
-    wait::until("one operator", DEADLINE, object).map(drop)
+    wait::until("only operators that stay", DEADLINE, || {
+        let going = |pod: &Value| !pod["metadata"]["deletionTimestamp"].is_null();
+        ensure!(!objects()?.iter().any(going), "one of before is still there");
+        Ok(())
+    })
 }
 
 fn in_namespace(arguments: &[&str]) -> Result<String> {
     kubectl(["--namespace", NAMESPACE].iter().chain(arguments), "")
 }
 
-/// The operator's pod as JSON; fails while there is not exactly one.
-pub(crate) fn object() -> Result<Value> {
+/// The operators' pods as JSON: one leads, the others stand by.
+pub(crate) fn objects() -> Result<Vec<Value>> {
     let text = in_namespace(&["get", "pods", "--output", "json"])?;
-    let mut list: Value = serde_json::from_str(&text)?;
-    let pods = list["items"].as_array_mut().context("no list")?;
-    ensure!(pods.len() == 1, "{} pods in {NAMESPACE}", pods.len());
-    Ok(pods.remove(0))
+    let list: Value = serde_json::from_str(&text)?;
+    list["items"].as_array().cloned().context("no list")
 }
 
-/// The operator's pod.
-pub(crate) fn pod() -> Result<Pod> {
-    Ok(e2e::kubectl::pod(&object()?))
+/// The operators' pods, sorted by name.
+pub(crate) fn pods() -> Result<Vec<Pod>> {
+    let mut pods: Vec<Pod> = objects()?.iter().map(e2e::kubectl::pod).collect();
+    pods.sort();
+    Ok(pods)
 }
 
-/// Who leads, since when, and how often that has changed.
-pub(crate) fn lease() -> Result<String> {
-    in_namespace(&["get", "lease", "vltava-operator", "--output", "jsonpath={.spec}"])
-}
-
-/// Moves the operator to another node if it is on this one, where nothing new may start.
-pub(crate) fn moved_off(node: &str) -> Result<()> {
-    let old = object()?;
-    if old["spec"]["nodeName"] != node {
-        return Ok(());
-    }
-    in_namespace(&["delete", "pod", old["metadata"]["name"].as_str().unwrap_or_default()])?;
-    wait::until("another operator", DEADLINE, || {
-        let new = object()?;
-        let container = &new["status"]["containerStatuses"][0];
-        ensure!(new["spec"]["nodeName"] != node && container["ready"] == true, "none yet");
-        Ok(())
-    })
+/// Which operator leads.
+pub(crate) fn leader() -> Result<String> {
+    let field = "jsonpath={.spec.holderIdentity}";
+    in_namespace(&["get", "lease", "vltava-operator", "--output", field])
 }
 
 /// An operator that dies once at each step of what it does, as long as this lives.
@@ -79,6 +69,9 @@ impl FailPoints {
     pub(crate) fn install() -> Result<Self> {
         let guard = Self(());
         install(&[
+            // The one that dies is the one that leads.
+            "--set",
+            "replicas=1",
             "--set-json",
             r#"extraEnv=[{"name":"VLTAVA_FAIL_POINTS","value":"/fail-points"}]"#,
             "--set-json",

@@ -11,7 +11,7 @@ use super::validate::{Wanted, broker_id};
 use crate::api;
 use crate::eviction;
 use crate::labels::BROKER_ID;
-use crate::workload::{pod_state, running_since, set_state};
+use crate::workload::{is_unheard, pod_state, running_since, set_state};
 
 /// How long a broker that is not ready may be busy with its log before it counts as stuck. A changed spec then
 /// restarts it, which costs a recovery that begins again.
@@ -37,6 +37,8 @@ pub(crate) fn situation(wanted: &Wanted, live: &Live, now: Timestamp) -> Situati
                 .and_then(running_since)
                 .is_some_and(|since| now.duration_since(since) < RECOVERY_LIMIT),
             evicted: pod.is_some_and(|pod| eviction::going(pod, now)),
+            runs: pod.and_then(running_since).is_some(),
+            unheard: pod.is_some_and(is_unheard),
             pod: pod.map(pod_state),
         });
     }

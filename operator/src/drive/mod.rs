@@ -21,6 +21,10 @@ use crate::verdict::Verdict;
 
 /// Objects of one kind that are reconciled at once.
 const CONCURRENCY: u16 = 16;
+/// When to look again whether the lease is this operator's. If it is not, the process is about to end.
+const WITHOUT_LEASE: Duration = Duration::from_secs(5);
+/// Longest wait after a request that the API server did not answer.
+const UNREACHABLE: Duration = Duration::from_secs(5);
 /// Failures in a row after which the status says so; fewer are a hiccup.
 const FAILURES_TO_TELL: u32 = 3;
 
@@ -98,7 +102,9 @@ pub(crate) async fn run<K: Reconciled>(
         .graceful_shutdown_on(stop.cancelled_owned());
     let results = controller.run(
         |object, ctx: Arc<Context>| async move { one::<K>(&object, &ctx).await },
-        |object, _, ctx| Action::requeue(ctx.backoff.failed(&object.uid().unwrap_or_default()).1),
+        |object, failure, ctx| {
+            Action::requeue(again(&ctx, &object.uid().unwrap_or_default(), failure).1)
+        },
         ctx,
     );
     results
@@ -117,6 +123,10 @@ async fn one<K: Reconciled>(
     ctx: &Context,
 ) -> Result<Action, ApiFailure> {
     let began = Instant::now();
+    if !ctx.tenure.holds().await? {
+        tracing::warn!(kind = K::KIND, "another operator holds the lease: nothing is done");
+        return Ok(Action::requeue(WITHOUT_LEASE));
+    }
     let object = match &guard.0 {
         Ok(object) => object,
         Err(invalid) => {
@@ -136,7 +146,7 @@ async fn one<K: Reconciled>(
             write(object, ctx, &verdict, status).await?;
             (word(&verdict), again.map_or_else(Action::await_change, Action::requeue))
         }
-        Err(failure) => ("error", fail(object, ctx, &uid, &failure).await?),
+        Err(failure) => ("error", fail(object, ctx, &uid, &failure).await),
     };
     ctx.metrics.reconciled(K::KIND, result, began.elapsed());
     Ok(action)
@@ -151,24 +161,32 @@ fn word(verdict: &Verdict) -> &'static str {
 }
 
 /// A request failed: try again later, and tell the person if it is no hiccup.
-async fn fail<K: Reconciled>(
-    object: &K,
-    ctx: &Context,
-    uid: &str,
-    failure: &ApiFailure,
-) -> Result<Action, ApiFailure> {
-    let (failures, wait) = ctx.backoff.failed(uid);
+async fn fail<K: Reconciled>(object: &K, ctx: &Context, uid: &str, failure: &ApiFailure) -> Action {
+    let (failures, wait) = again(ctx, uid, failure);
     tracing::warn!(
         kind = K::KIND, namespace = object.namespace(), name = object.name_any(), failures, error = %failure,
         "a reconcile failed"
     );
     let status = object.status().cloned().unwrap_or_default();
-    if failure.is_refusal() {
-        write(object, ctx, &Verdict::stalled(Reason::ApiError, failure.describe()), status).await?;
-    } else if failures >= FAILURES_TO_TELL {
-        write(object, ctx, &Verdict::working(Reason::ApiError, failure.describe()), status).await?;
+    let verdict = if failure.is_refusal() {
+        Verdict::stalled(Reason::ApiError, failure.describe())
+    } else {
+        Verdict::working(Reason::ApiError, failure.describe())
+    };
+    if (failure.is_refusal() || failures >= FAILURES_TO_TELL)
+        && let Err(error) = write(object, ctx, &verdict, status).await
+    {
+        // It is one failure and not two, and the next pass says it again.
+        tracing::debug!(kind = K::KIND, name = object.name_any(), %error, "failed to tell of a failure");
     }
-    Ok(Action::requeue(wait))
+    Action::requeue(wait)
+}
+
+/// Counts a failure of an object; gives the failures in a row, and the wait. That nobody answers is not the object's
+/// fault, and is over all of a sudden.
+fn again(ctx: &Context, uid: &str, failure: &ApiFailure) -> (u32, Duration) {
+    let (failures, wait) = ctx.backoff.failed(uid);
+    (failures, if failure.is_answer() { wait } else { wait.min(UNREACHABLE) })
 }
 
 /// Writes the status if it differs from what is there, and publishes an Event if the object's readiness changed.

@@ -6,7 +6,8 @@ use kube::{Resource, ResourceExt as _};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::{Reconciled, one};
+use super::{Reconciled, UNREACHABLE, again, one};
+use crate::api::ApiFailure;
 use crate::testing::FakeApi;
 
 fn object(kind: &str, name: &str, spec: Value) -> Value {
@@ -48,6 +49,25 @@ async fn a_status_is_written_when_it_changes_and_not_again() {
     assert_eq!(topic["status"]["observedGeneration"], 1);
     one::<Topic>(&guard(&api, "lines"), &ctx).await.unwrap();
     assert_eq!(api.writes(), [""; 0]);
+}
+
+#[tokio::test]
+async fn an_api_server_that_was_away_for_long_is_soon_asked_again() {
+    let (api, ctx) = FakeApi::start().await;
+    api.put(
+        &path::<Topic>("lines"),
+        object("Topic", "lines", json!({"clusterRef": {"name": "demo"}})),
+    );
+    let topic = guard::<Topic>(&api, "lines");
+    let nobody = kube::Config::new("http://127.0.0.1:1".parse().unwrap());
+    let away = crate::context::Context { client: nobody.try_into().unwrap(), ..ctx };
+    for _ in 0..20 {
+        one::<Topic>(&topic, &away).await.unwrap();
+    }
+    let failure = ApiFailure::new("read", kube::Error::LinesCodecMaxLineLengthExceeded);
+    let (failures, wait) = again(&away, "u-lines", &failure);
+    assert_eq!(failures, 21, "each pass is one failure");
+    assert!(wait <= UNREACHABLE, "{wait:?}");
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ mod set;
 mod template;
 
 pub(crate) use image::{choose as choose_image, live_claims};
-pub(crate) use pods::{PodState, pod_state, pods_verdict, running_since};
+pub(crate) use pods::{PodState, is_unheard, pod_state, pods_verdict, running_since};
 pub(crate) use quantity::same_resources;
 pub(crate) use service::{headless, service};
 pub(crate) use set::{

@@ -55,6 +55,16 @@ pub(crate) fn running_since(pod: &Pod) -> Option<Timestamp> {
     Some(running.started_at.as_ref().map_or(Timestamp::UNIX_EPOCH, |at| at.0))
 }
 
+/// Whether the pod counts as unready only because its node is not heard from: the kubelet's last word was that its
+/// container is ready, and the control plane has marked the pod since
+/// (<https://kubernetes.io/docs/concepts/architecture/nodes/#node-controller>). It may well work.
+pub(crate) fn is_unheard(pod: &Pod) -> bool {
+    let container = pod.status.as_ref().and_then(|s| s.container_statuses.as_ref()?.first());
+    pod.metadata.deletion_timestamp.is_none()
+        && pod_state(pod) != PodState::Ready
+        && container.is_some_and(|c| c.ready)
+}
+
 fn container_state(container: &ContainerStatus) -> PodState {
     let state = container.state.as_ref();
     if let Some(waiting) = state.and_then(|s| s.waiting.as_ref()) {
@@ -79,6 +89,9 @@ fn container_state(container: &ContainerStatus) -> PodState {
     }
     if state.is_some_and(|s| s.terminated.is_some()) {
         return PodState::Waiting(format!("ended: {}", last_words(container)));
+    }
+    if container.ready {
+        return PodState::Waiting("was ready when its node was last heard of".to_owned());
     }
     PodState::Waiting("runs and is not ready yet".to_owned())
 }
@@ -175,6 +188,20 @@ mod tests {
         assert!(matches!(pod_state(&crashed(1)), PodState::Waiting(_)));
         let PodState::Failing(text) = pod_state(&crashed(5)) else { panic!("not failing") };
         assert_eq!(text, "has crashed 5 times: Error, exit code 2; see its log");
+    }
+
+    #[test]
+    fn a_pod_of_a_node_that_is_not_heard_from_may_work() {
+        let marked = |container_is_ready: bool| {
+            pod(serde_json::json!({"conditions": [{"type": "Ready", "status": "False"}],
+                "containerStatuses": [{
+                    "name": "c", "image": "i", "imageID": "", "ready": container_is_ready,
+                    "restartCount": 0, "state": {"running": {}}}]}))
+        };
+        assert!(is_unheard(&marked(true)) && !is_unheard(&marked(false)));
+        assert!(
+            matches!(pod_state(&marked(true)), PodState::Waiting(text) if text.contains("node"))
+        );
     }
 
     #[test]

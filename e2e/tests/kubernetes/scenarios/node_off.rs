@@ -1,9 +1,9 @@
-//! Promise: a node may lose its power. The others serve on; when it is back its brokers are too, and nobody need help.
+//! Promise: a node may lose its power, the leading operator with it. The others serve on; when it is back its brokers are
+//! too, and nobody need help.
 
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use e2e::kubectl::kubectl;
 use e2e::node::Off;
 use e2e::scenario::Scenario;
 
@@ -20,11 +20,6 @@ fn a_node_is_switched_off_and_on_again() -> Result<()> {
         let nodes = brokers.nodes()?;
         let (node, pods) =
             nodes.into_iter().min_by_key(|(_, pods)| pods.len()).context("no brokers")?;
-        // One operator, and it would be away with its node for the five minutes that Kubernetes waits.
-        kubectl(["cordon", &node], "")?;
-        let moved = operator::moved_off(&node);
-        kubectl(["uncordon", &node], "")?;
-        moved?;
         eprintln!("{node} goes, with {pods:?}");
         for pod in &pods {
             scenario.hurts(pod, 1);

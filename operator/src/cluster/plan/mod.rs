@@ -54,6 +54,10 @@ pub(crate) struct Seen {
     pub(crate) starting: bool,
     /// Whether its eviction was granted just now.
     pub(crate) evicted: bool,
+    /// Whether its container runs, ready or not, as far as is known.
+    pub(crate) runs: bool,
+    /// Whether it counts as unready only because its node is not heard from.
+    pub(crate) unheard: bool,
     /// Its pod; `None` if there is none.
     pub(crate) pod: Option<PodState>,
 }

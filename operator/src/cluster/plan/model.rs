@@ -65,6 +65,10 @@ pub(super) struct World {
     pub(super) delete_volumes: bool,
     /// Whether votes can be given.
     pub(super) no_votes: bool,
+    /// Brokers that work and whose pods are not ready.
+    pub(super) unready: BTreeSet<i32>,
+    /// Brokers that work and whose nodes are not heard from.
+    pub(super) unheard: BTreeSet<i32>,
     /// Whether brokers answer at all.
     pub(super) silent: bool,
     /// A topic that cannot move.
@@ -97,6 +101,8 @@ impl World {
             volumes: BTreeSet::new(),
             delete_volumes: false,
             no_votes: false,
+            unready: BTreeSet::new(),
+            unheard: BTreeSet::new(),
             silent: false,
             blocked: None,
             scaling: Scaling::default(),
@@ -121,9 +127,15 @@ impl World {
             settled: true,
             starting: pod.recovering,
             evicted: pod.evicted,
+            runs: pod.recovering || self.unready.contains(id) || self.unheard.contains(id),
+            unheard: self.unheard.contains(id),
             pod: Some(if pod.crashing {
                 PodState::Failing("has crashed".into())
-            } else if pod.starting > 0 || pod.recovering {
+            } else if pod.starting > 0
+                || pod.recovering
+                || self.unready.contains(id)
+                || self.unheard.contains(id)
+            {
                 PodState::Waiting("is starting".into())
             } else {
                 PodState::Ready

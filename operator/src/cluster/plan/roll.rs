@@ -6,27 +6,57 @@ use super::{Action, Answers, Concern, Seen, Situation, act, wait};
 use crate::safety::RestartAnswer;
 
 /// A broker that does not work anyway gets its changed spec at once: its restart costs nothing, and a spec that
-/// cannot work must be correctable. One that is busy with its own log is left alone.
+/// cannot work must be correctable. One that is busy with its own log is left alone, and so is one that may work after
+/// all: its pod counts as unready when its node is not heard from, or when it is too busy to answer a probe in time.
 pub(super) fn correct(situation: &Situation, answers: &Answers) -> Concern {
-    let mut busy = None;
+    let mut waits = None;
     for broker in situation.staying().filter(|b| !b.current && !b.is_ready()) {
-        let pod = situation.pod(broker.id);
-        if broker.starting {
-            match answers.recovers(&format!("changing pod {pod}"), broker.id) {
-                Ok(true) => {
-                    let text =
-                        format!("pod {pod} recovers its log; its changed spec waits for that");
-                    busy = busy.or(Some(wait(Reason::Rolling, text)));
-                    continue;
-                }
-                Ok(false) => {}
-                Err(step) => return Some(step),
+        match may_be_corrected(situation, answers, broker) {
+            Ok(()) => {
+                let pod = situation.pod(broker.id);
+                let text = format!("pod {pod} is not ready and gets its changed spec");
+                return Some(act(Action::Replace(broker.id), Reason::Rolling, text));
             }
+            Err(step @ super::Step::Wait(_)) => waits = waits.or(Some(step)),
+            Err(step) => return Some(step),
         }
-        let text = format!("pod {pod} is not ready and gets its changed spec");
-        return Some(act(Action::Replace(broker.id), Reason::Rolling, text));
     }
-    busy
+    waits
+}
+
+/// Whether a broker that is not ready does not work either; else what to do first.
+fn may_be_corrected(
+    situation: &Situation,
+    answers: &Answers,
+    broker: &Seen,
+) -> Result<(), super::Step> {
+    let pod = situation.pod(broker.id);
+    if broker.unheard {
+        let text =
+            format!("the node of pod {pod} is not heard from; its changed spec waits for that");
+        return Err(wait(Reason::Rolling, text));
+    }
+    if broker.starting && answers.recovers(&format!("changing pod {pod}"), broker.id)? {
+        let text = format!("pod {pod} recovers its log; its changed spec waits for that");
+        return Err(wait(Reason::Rolling, text));
+    }
+    if !broker.runs {
+        return Ok(());
+    }
+    // The others have to do without all that are not ready, whatever keeps them from it.
+    let unready: Vec<i32> =
+        situation.brokers.iter().filter(|b| !b.is_ready()).map(|b| b.id).collect();
+    match answers.restart(&format!("changing pod {pod}"), &unready) {
+        Ok(answer) if !answer.safe => {
+            let why = answer.reasons.first();
+            let why = why.map_or("the brokers say that it is not safe", |r| &r.message);
+            let text = format!("pod {pod} runs and is not ready; its changed spec waits: {why}");
+            Err(wait(Reason::Rolling, text))
+        }
+        Err(step @ super::Step::Ask(_)) => Err(step),
+        // Nobody leads who could say: it is one of those that keep the cluster from working.
+        Ok(_) | Err(_) => Ok(()),
+    }
 }
 
 /// Restarts the next broker with a changed spec; everybody is ready. The active controller comes last, so that

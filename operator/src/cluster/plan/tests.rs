@@ -260,6 +260,40 @@ fn a_recovery_is_left_alone_by_a_changed_spec() {
 }
 
 #[test]
+fn a_roll_waits_for_nodes_that_are_not_heard_from() {
+    let mut world = World::of(5);
+    world.version = 2;
+    // As after the API server was away: all work, and the control plane believes in none.
+    world.unheard = (0..5).collect();
+    for _ in 0..10 {
+        world.pass(None);
+    }
+    assert_eq!(world.log, [""; 0]);
+    assert!(world.verdict.as_ref().unwrap().message().contains("not heard from"));
+    world.unheard.clear();
+    world.settle();
+    assert_eq!(world.log.len(), 5);
+}
+
+#[test]
+fn a_broker_too_busy_for_its_probe_is_not_restarted_while_another_is_down() {
+    let mut world = World::of(5);
+    world.version = 2;
+    world.unready = [1, 2].into();
+    world.pods.get_mut(&3).unwrap().recovering = true;
+    world.unheard = [4].into();
+    for _ in 0..10 {
+        world.pass(None);
+    }
+    assert_eq!(world.log, [""; 0], "with 1 and 2 the quorum goes");
+    world.unready = [4].into();
+    world.unheard.clear();
+    world.pods.get_mut(&3).unwrap().recovering = false;
+    world.pass(None);
+    assert_eq!(world.log, ["restart 4"], "the others can do without");
+}
+
+#[test]
 fn a_voter_with_an_empty_disk_votes_anew() {
     let mut world = World::of(3);
     world.lost.insert(2);
