@@ -3,14 +3,15 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    app, broker, completions, connect, consume, file, group, operator, produce, streams, topic, up,
-    verify,
+    app, broker, completions, connect, consume, file, group, operator, plan, produce, streams,
+    topic, up, verify,
 };
 
 const EXAMPLES: &str = "\
 Examples:
   vltava up -f examples/wordcount          run a pipeline from YAML on this machine
   vltava up                                an empty platform: Kafka on 9092, Connect on 8083
+  vltava plan -f examples/wordcount        what those files would change on a running cluster
   vltava topic create lines -p 3           make a topic
   echo 'a:1' | vltava produce lines -k :   write records, one a line
   vltava consume lines --from-beginning    read them
@@ -52,6 +53,7 @@ pub(crate) enum LogFormat {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Up(up::UpArgs),
+    Plan(plan::PlanArgs),
     Topic(topic::TopicArgs),
     Produce(produce::ProduceArgs),
     Consume(consume::ConsumeArgs),

@@ -51,6 +51,20 @@ pub(crate) fn is_closed_pipe(error: &anyhow::Error) -> bool {
         .any(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
 }
 
+/// A number of bytes for people: `12.0 MiB`.
+pub(crate) fn bytes(count: u64) -> String {
+    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
+    if count < 1024 {
+        return format!("{count} bytes");
+    }
+    let (mut tenths, mut unit) = (u128::from(count) * 10 / 1024, 0);
+    while tenths >= 10_240 && unit + 1 < UNITS.len() {
+        tenths /= 1024;
+        unit += 1;
+    }
+    format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -62,6 +76,13 @@ mod tests {
         let mut text = Vec::new();
         table.print(&mut text).expect("a vector takes everything");
         assert_eq!(String::from_utf8_lossy(&text), "TOPIC        PARTITIONS\nword-counts  3\n");
+    }
+
+    #[test]
+    fn bytes_read_well() {
+        assert_eq!(bytes(1023), "1023 bytes");
+        assert_eq!(bytes(12 << 20), "12.0 MiB");
+        assert_eq!(bytes(u64::MAX), "16777215.9 TiB");
     }
 
     #[test]

@@ -159,6 +159,10 @@ reasons! {
     ReplicationFactorDiffers,
     /// The topic gets more or fewer replicas; the message says how far that is.
     Reassigning,
+    /// The moves are planned and shown; they are made once `spec.approved` is true.
+    ProposalReady,
+    /// Partitions are being moved; the message says how far that is.
+    Rebalancing,
     /// Another object manages the same thing; delete one of the two.
     Conflict,
     /// The Connect worker refused the connector's configuration; the message is the worker's.

@@ -2,7 +2,7 @@
 //! `vltava up` alike.
 //!
 //! **Contents.** One file a kind: [`cluster`], [`topic`], [`user`], [`connect`], [`connector`],
-//! [`streams_app`]. What they share: [`common`] (references, storage, resources), [`config`] (maps of
+//! [`streams_app`], [`rebalance`]. What they share: [`common`] (references, storage, resources), [`config`] (maps of
 //! Kafka's configuration keys), [`condition`] (conditions and the closed list of reasons). How they become
 //! `CustomResourceDefinition`s: [`schema`] (the canonical form) and [`render`] (the committed YAML).
 //!
@@ -28,6 +28,7 @@ pub mod condition;
 pub mod config;
 pub mod connect;
 pub mod connector;
+pub mod rebalance;
 pub mod render;
 pub mod schema;
 pub mod streams_app;
@@ -42,6 +43,7 @@ pub use common::{LocalRef, Resources, Storage};
 pub use condition::{Condition, ConditionStatus, ConditionType, Reason};
 pub use connect::{Connect, ConnectSpec, ConnectStatus};
 pub use connector::{Connector, ConnectorSpec, ConnectorState, ConnectorStatus};
+pub use rebalance::{Rebalance, RebalanceSpec, RebalanceStatus};
 pub use streams_app::{StreamsApp, StreamsAppSpec, StreamsAppStatus};
 pub use topic::{DeletionPolicy, Topic, TopicReassignment, TopicSpec, TopicStatus};
 pub use user::{User, UserSpec, UserStatus};
@@ -65,5 +67,6 @@ pub fn all() -> Vec<CustomResourceDefinition> {
         schema::canonical(Connect::crd(), "Waiting for the operator"),
         schema::canonical(Connector::crd(), "Waiting for the operator"),
         schema::canonical(StreamsApp::crd(), "Waiting for the operator"),
+        schema::canonical(Rebalance::crd(), "Waiting for the operator"),
     ]
 }

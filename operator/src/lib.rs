@@ -1,7 +1,7 @@
 //! The operator: turns the objects of [`crds`] into StatefulSets, Services, ConfigMaps and volumes, and, through
 //! Kafka's and Connect's own protocols, into topics and connectors.
 //!
-//! **Contents.** One folder a kind ([`cluster`], [`topic`], [`connect`], [`connector`], [`streams_app`]), each in
+//! **Contents.** One folder a kind ([`cluster`], [`topic`], [`rebalance`], [`connect`], [`connector`], [`streams_app`]), each in
 //! the same four steps: *dereference* (reads), *validate* (pure), *build* or *plan* (pure), *apply*; then
 //! *status*. Around them: [`drive`] runs the steps for a kind and writes its status, [`verdict`] turns an
 //! outcome into conditions, [`api`] is server-side apply, [`workload`] is what all pods have in common, [`kafka`],
@@ -49,6 +49,7 @@ mod workload;
 mod cluster;
 mod connect;
 mod connector;
+mod rebalance;
 mod streams_app;
 mod topic;
 

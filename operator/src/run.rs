@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crds::{Cluster, Connect, Connector, StreamsApp, Topic};
+use crds::{Cluster, Connect, Connector, Rebalance, StreamsApp, Topic};
 use futures_util::future::join_all;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::Pod;
@@ -143,11 +143,13 @@ async fn control(
     let scope = Scope { client: client.clone(), namespace: config.namespace.clone() };
     scope.expect::<Cluster>("Cluster").await?;
     scope.expect::<StreamsApp>("StreamsApp").await?;
+    scope.expect::<Rebalance>("Rebalance").await?;
     let clusters = scope.controller::<Cluster>();
     let topics = scope.controller::<Topic>();
     let connects = scope.controller::<Connect>();
     let connectors = scope.controller::<Connector>();
     let apps = scope.controller::<StreamsApp>();
+    let rebalances = scope.controller::<Rebalance>();
     let known_clusters = clusters.store();
     let clusters = scope.owning_pods(clusters).watches(
         scope.api::<Pod>(),
@@ -181,17 +183,24 @@ async fn control(
             on_change(known.clone(), |a: &StreamsApp| &a.spec.cluster_ref.name),
         )
         .watches(scope.api::<Topic>(), any(), on_topic(known));
+    let known = rebalances.store();
+    let rebalances = rebalances.watches(
+        scope.api::<Cluster>(),
+        any(),
+        on_change(known, |r: &Rebalance| &r.spec.cluster_ref.name),
+    );
     let keep = webhook.map(|webhook| {
         let (place, serving) = (webhook.place.clone(), webhook.serving.clone());
         eviction::keep(client.clone(), place, known_clusters, serving)
     });
     let ctx = Arc::new(Context::new(client, config, metrics, known_topics)?);
-    let runs: [std::pin::Pin<Box<dyn Future<Output = ()> + Send>>; 5] = [
+    let runs: [std::pin::Pin<Box<dyn Future<Output = ()> + Send>>; 6] = [
         Box::pin(drive::run(clusters, Arc::clone(&ctx), stop.clone())),
         Box::pin(drive::run(topics, Arc::clone(&ctx), stop.clone())),
         Box::pin(drive::run(connects, Arc::clone(&ctx), stop.clone())),
         Box::pin(drive::run(connectors, Arc::clone(&ctx), stop.clone())),
-        Box::pin(drive::run(apps, ctx, stop)),
+        Box::pin(drive::run(apps, Arc::clone(&ctx), stop.clone())),
+        Box::pin(drive::run(rebalances, ctx, stop)),
     ];
     match keep {
         Some(keep) => tokio::select! {

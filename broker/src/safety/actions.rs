@@ -91,7 +91,7 @@ pub(super) async fn resize_topic(
     let min = broker.configs.topic_long(&image, known, "min.insync.replicas");
     if i64::try_from(replicas).is_ok_and(|replicas| replicas < min) {
         return Err(ActionError::Refused(format!(
-            "topic {topic} has min.insync.replicas={min}: with {replicas} replicas nothing could be written with acks=all; \
+            "topic {topic} has min.insync.replicas={min}: with fewer replicas ({replicas}) nothing could be written with acks=all; \
              lower it first"
         )));
     }

@@ -275,8 +275,11 @@ async fn a_topic_gets_fewer_and_more_replicas() {
         }
     };
     replicas(2).await;
-    replicas(1).await;
     replicas(3).await;
+    // The cluster's min.insync.replicas is 2.
+    let (status, body) = ask(&cluster, "POST", "/safety/resize?topic=t&replicas=1").await;
+    assert_eq!(status, 409, "{body}");
+    assert!(body.contains("min.insync.replicas=2"), "{body}");
     let (status, body) = ask(&cluster, "POST", "/safety/resize?topic=t&replicas=4").await;
     assert_eq!(status, 200);
     assert!(body.contains("there are 3") && body.contains(r#""planned":0"#), "{body}");

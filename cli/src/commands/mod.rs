@@ -9,6 +9,7 @@ pub(crate) mod consume;
 pub(crate) mod file;
 pub(crate) mod group;
 pub(crate) mod operator;
+pub(crate) mod plan;
 pub(crate) mod produce;
 pub(crate) mod streams;
 pub(crate) mod topic;
@@ -27,6 +28,7 @@ use crate::console::Console;
 pub(crate) async fn run(command: Command, console: &Console) -> anyhow::Result<ExitCode> {
     match command {
         Command::Up(args) => up::run(args, console).await,
+        Command::Plan(args) => plan::run(args).await,
         Command::Topic(args) => topic::run(args).await,
         Command::Produce(args) => produce::run(args).await,
         Command::Consume(args) => consume::run(args).await,

@@ -3,7 +3,7 @@
 //! Each pass has the operator's shape: [`files`] and [`load`] read, [`desired`] checks the objects against one
 //! another, [`plan`] compares with what [`observe`] saw (pure, one file a kind in [`reconcile`]), [`apply`] changes,
 //! [`status`] tells. [`engine`] repeats it, [`platform`] owns what runs, [`brokers`] among it, [`display`] shows it, [`once`] knows when a
-//! pipeline has run dry, [`memory`] and [`lock`] guard the data folder.
+//! pipeline has run dry, [`preview`] tells what files would change on a cluster elsewhere, [`memory`] and [`lock`] guard the data folder.
 //!
 //! Invariants: an object that cannot work is refused with `file:line` and the others go on; what runs under a name
 //! goes on while its description is wrong; only what a file once described is ever removed, and topics only when
@@ -27,6 +27,7 @@ mod observe;
 mod once;
 mod plan;
 mod platform;
+pub(crate) mod preview;
 mod reconcile;
 mod rules;
 mod status;

@@ -4,6 +4,7 @@ mod app;
 mod bad_input;
 mod edits;
 mod examples;
+mod plan;
 mod process;
 mod restarts;
 mod tools;

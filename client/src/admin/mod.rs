@@ -2,6 +2,7 @@
 
 mod configs;
 mod groups;
+mod log_dirs;
 mod offsets;
 mod quorum;
 mod topics;

@@ -116,9 +116,7 @@ fn covered(namespace: &Namespace) -> Result<()> {
 
 /// A dry run is answered and moves nothing.
 fn asked_only(namespace: &Namespace, pod: &str) -> Result<()> {
-    let leaders =
-        || namespace.kubectl(&["exec", pod, "--", "/vltava", "topic", "describe", "checked"], "");
-    let before = leaders()?;
+    let before = leaders(namespace, pod)?;
     let refused = wait::until("a dry run to be allowed", DEADLINE, || {
         let refused = evict(namespace, pod, true)?;
         ensure!(refused.is_none(), "{refused:?}");
@@ -128,8 +126,16 @@ fn asked_only(namespace: &Namespace, pod: &str) -> Result<()> {
     let marks = namespace
         .kubectl(&["get", "pod", pod, "--output", "jsonpath={.metadata.annotations}"], "")?;
     ensure!(!marks.contains("vltava.dev/evicting"), "a dry run was taken for an eviction: {marks}");
-    ensure!(leaders()? == before, "a dry run moved leaders");
+    ensure!(leaders(namespace, pod)? == before, "a dry run moved leaders");
     Ok(())
+}
+
+/// Partition and leader of each line.
+fn leaders(namespace: &Namespace, pod: &str) -> Result<Vec<String>> {
+    let describe = ["exec", pod, "--", "/vltava", "topic", "describe", "checked"];
+    let text = namespace.kubectl(&describe, "")?;
+    let first_two = |line: &str| line.split_whitespace().take(2).collect::<Vec<_>>().join(" ");
+    Ok(text.lines().map(first_two).collect())
 }
 
 /// Asks for an eviction as `kubectl drain` does, once; gives the refusal, if it is one.

@@ -61,6 +61,29 @@ pub(crate) struct MovesAnswer {
     pub(crate) blocked: Vec<Obstacle>,
 }
 
+/// `GET /safety/spread`: the moves that would even the brokers out.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ProposalAnswer {
+    /// Required: a missing number must not read as "nothing to do".
+    pub(crate) moves: u64,
+    #[serde(default)]
+    pub(crate) bytes: u64,
+    /// The first of them.
+    #[serde(default)]
+    pub(crate) partitions: Vec<ProposedMoveAnswer>,
+}
+
+/// A partition that would be moved.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub(crate) struct ProposedMoveAnswer {
+    pub(crate) topic: String,
+    pub(crate) partition: i32,
+    pub(crate) from: Vec<i32>,
+    pub(crate) to: Vec<i32>,
+}
+
 /// `GET /safety/quorum`: who votes, and how far everybody is behind.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, rename_all = "camelCase")]

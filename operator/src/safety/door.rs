@@ -51,6 +51,9 @@ impl Brokers for BrokerDoor<'_> {
                 self.call(Method::GET, &path).await.map(Answer::Replicas)
             }
             Question::Quorum => self.call(Method::GET, "/safety/quorum").await.map(Answer::Quorum),
+            Question::Proposal => {
+                self.call(Method::GET, "/safety/spread").await.map(Answer::Proposal)
+            }
             Question::Registered => {
                 let cluster = self.kafka.cluster(&self.address).await?;
                 Ok(Answer::Registered(cluster.brokers))

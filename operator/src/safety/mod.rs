@@ -6,9 +6,11 @@
 mod contract;
 mod door;
 
+pub(crate) use contract::{
+    MovesAnswer, ProposalAnswer, QuorumAnswer, QuorumMember, ReplicasAnswer, RestartAnswer,
+};
 #[cfg(test)]
-pub(crate) use contract::Obstacle;
-pub(crate) use contract::{MovesAnswer, QuorumAnswer, QuorumMember, ReplicasAnswer, RestartAnswer};
+pub(crate) use contract::{Obstacle, ProposedMoveAnswer};
 pub(crate) use door::BrokerDoor;
 
 /// What can be asked. Nothing changes by asking.
@@ -20,6 +22,8 @@ pub(crate) enum Question {
     Replicas(Vec<i32>),
     /// Who votes?
     Quorum,
+    /// Which moves would even the brokers out?
+    Proposal,
     /// Which brokers are registered and not fenced?
     Registered,
     /// Is this broker, which is not ready, recovering its log?
@@ -32,6 +36,7 @@ pub(crate) enum Answer {
     Restart(RestartAnswer),
     Replicas(ReplicasAnswer),
     Quorum(QuorumAnswer),
+    Proposal(ProposalAnswer),
     Registered(Vec<i32>),
     Recovery(bool),
 }

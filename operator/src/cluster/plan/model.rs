@@ -201,6 +201,7 @@ impl World {
                     observers: observers.map(|id| disk("disk", id)).collect(),
                 })
             }
+            Question::Proposal => panic!("only a Rebalance asks for it"),
             Question::Registered => Answer::Registered(self.registered.iter().copied().collect()),
             Question::Recovery(id) => {
                 Answer::Recovery(self.pods.get(id).is_some_and(|pod| pod.recovering))
