@@ -41,11 +41,8 @@ async fn delete(
 /// Where the log starts, as the leader says.
 async fn start(cluster: &Cluster, broker: usize) -> i64 {
     use protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
-    let partition = ListOffsetsPartition {
-        partition_index: 0,
-        current_leader_epoch: -1,
-        timestamp: -2,
-    };
+    let partition =
+        ListOffsetsPartition { partition_index: 0, current_leader_epoch: -1, timestamp: -2 };
     let topics = vec![ListOffsetsTopic { name: "t".into(), partitions: vec![partition] }];
     let request = ListOffsetsRequest { replica_id: -1, topics, ..Default::default() };
     let answer = Conn::to(cluster.addrs[broker]).await.call(&request, 7).await;
