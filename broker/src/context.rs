@@ -13,7 +13,7 @@ use tokio::sync::futures::Notified;
 
 use crate::api::fetch::Sessions;
 use crate::broker_config::BrokerConfig;
-use crate::cluster::{Lifecycle, QuorumHandle};
+use crate::cluster::{Lifecycle, QuorumHandle, Roles};
 use crate::config::Configs;
 use crate::controller::ControllerHandle;
 use crate::group::GroupCoordinator;
@@ -29,6 +29,8 @@ pub struct Broker {
     /// Kafka's configs as they hold for this broker and its topics.
     pub(crate) configs: Arc<Configs>,
     pub(crate) cluster_id: Str,
+    /// What this node is to the cluster.
+    pub(crate) roles: Roles,
     pub(crate) image: Arc<ImageCell>,
     pub(crate) partitions: Arc<Partitions>,
     pub(crate) quorum: QuorumHandle,
