@@ -56,6 +56,18 @@ impl Broker {
     }
 }
 
+impl Broker {
+    /// The broker that clients send to what the controller decides; -1 while there is no controller. Where that is none of the
+    /// brokers, any of them passes it on.
+    pub(crate) fn controller_for_clients(&self) -> i32 {
+        match self.quorum.leader().node_id {
+            None => -1,
+            Some(id) if self.image().broker(id).is_some() => id,
+            Some(_) => self.config.node_id,
+        }
+    }
+}
+
 /// The epoch under which this process is registered: -1 until it is.
 #[derive(Debug)]
 pub(crate) struct BrokerEpoch(AtomicI64);

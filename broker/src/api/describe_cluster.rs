@@ -44,7 +44,7 @@ pub(crate) async fn handle(
     DescribeClusterResponse {
         endpoint_type: BROKERS,
         cluster_id: broker.cluster_id.clone(),
-        controller_id: broker.quorum.leader().node_id.unwrap_or(-1),
+        controller_id: broker.controller_for_clients(),
         brokers,
         ..Default::default()
     }

@@ -9,6 +9,7 @@ use protocol::ErrorCode;
 use protocol::messages::describe_quorum_request::{PartitionData, TopicData};
 use protocol::messages::{
     ApiVersionsRequest, DescribeClusterRequest, DescribeQuorumRequest, DescribeQuorumResponse,
+    MetadataRequest,
 };
 use tempfile::TempDir;
 
@@ -116,6 +117,10 @@ async fn controllers_of_their_own_lead_the_quorum_and_nothing_else() {
         expected.retain(|port| !ports.contains(port));
         assert!(expected.is_empty(), "{answer:?}");
     }
+    // Java's clients send administrative requests to this one alone.
+    let request = MetadataRequest { topics: None, ..Default::default() };
+    let answer = Conn::to(cluster.addrs[4]).await.call(&request, 12).await;
+    assert_eq!(answer.controller_id, BROKERS[1]);
     let described = client.admin().describe_topics(&["t".to_owned()]).await.unwrap();
     let leaders = described[0].partitions.iter().map(|partition| partition.leader);
     assert!(leaders.clone().all(|leader| BROKERS.contains(&leader)), "{described:?}");
