@@ -44,7 +44,9 @@ impl Readiness {
                 "the broker has not been admitted to the cluster, or its logs are being recovered",
             ),
             Some(None) => Some("the broker is stopping"),
-            Some(Some(broker)) if !broker.groups.is_loaded() => Some("the groups are being loaded"),
+            Some(Some(broker)) if broker.roles.broker && !broker.groups.is_loaded() => {
+                Some("the groups are being loaded")
+            }
             Some(Some(_)) => None,
         }
     }

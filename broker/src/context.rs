@@ -13,7 +13,7 @@ use tokio::sync::futures::Notified;
 
 use crate::api::fetch::Sessions;
 use crate::broker_config::BrokerConfig;
-use crate::cluster::{Lifecycle, QuorumHandle};
+use crate::cluster::{Lifecycle, QuorumHandle, Roles};
 use crate::config::Configs;
 use crate::controller::ControllerHandle;
 use crate::group::GroupCoordinator;
@@ -29,6 +29,8 @@ pub struct Broker {
     /// Kafka's configs as they hold for this broker and its topics.
     pub(crate) configs: Arc<Configs>,
     pub(crate) cluster_id: Str,
+    /// What this node is to the cluster.
+    pub(crate) roles: Roles,
     pub(crate) image: Arc<ImageCell>,
     pub(crate) partitions: Arc<Partitions>,
     pub(crate) quorum: QuorumHandle,
@@ -51,6 +53,18 @@ impl Broker {
     /// The metadata as of now. A handler takes it once, so that it sees one state throughout.
     pub(crate) fn image(&self) -> Arc<MetadataImage> {
         self.image.load()
+    }
+}
+
+impl Broker {
+    /// The broker that clients send to what the controller decides; -1 while there is no controller. Where that is none of the
+    /// brokers, any of them passes it on.
+    pub(crate) fn controller_for_clients(&self) -> i32 {
+        match self.quorum.leader().node_id {
+            None => -1,
+            Some(id) if self.image().broker(id).is_some() => id,
+            Some(_) => self.config.node_id,
+        }
     }
 }
 

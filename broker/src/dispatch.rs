@@ -48,6 +48,13 @@ fn receive(broker: &Arc<Broker>, peer: SocketAddr, frame: Bytes) -> Result<Reply
         });
     };
     broker.metrics.request(key);
+    if !broker.roles.broker && !SERVED_BY_CONTROLLERS.contains(&key) && !AMONG_NODES.contains(&key)
+    {
+        return Err(CloseReason::NotServed {
+            api_key: header.api_key,
+            api_version: header.api_version,
+        });
+    }
     let forwards = FORWARDED.contains(&key) && !broker.quorum.leads();
     let waits = !broker.lifecycle.is_serving() && !AMONG_NODES.contains(&key);
     let call = Call { broker, peer, key, header, decoder };
@@ -183,6 +190,26 @@ pub(crate) const SERVED: &[ApiKey] = &[
     ApiKey::RemoveRaftVoter,
     ApiKey::DescribeTopicPartitions,
     ApiKey::DescribeLogDirs,
+];
+
+/// What tools are offered by a node that is a controller alone (KIP-919: `--bootstrap-controller`).
+pub(crate) const SERVED_BY_CONTROLLERS: &[ApiKey] = &[
+    ApiKey::ApiVersions,
+    ApiKey::CreateTopics,
+    ApiKey::DeleteTopics,
+    ApiKey::CreatePartitions,
+    ApiKey::DescribeConfigs,
+    ApiKey::AlterConfigs,
+    ApiKey::IncrementalAlterConfigs,
+    ApiKey::DescribeCluster,
+    ApiKey::ElectLeaders,
+    ApiKey::AlterPartitionReassignments,
+    ApiKey::ListPartitionReassignments,
+    ApiKey::UnregisterBroker,
+    ApiKey::UpdateFeatures,
+    ApiKey::DescribeQuorum,
+    ApiKey::AddRaftVoter,
+    ApiKey::RemoveRaftVoter,
 ];
 
 /// Expands to the arms for APIs whose handler is `api::<module>::handle(&broker, &ctx, request, version)`.

@@ -31,8 +31,9 @@ use crate::cluster::lifecycle::Registration;
 use crate::cluster::messages::Messenger;
 use crate::cluster::metadata::{MetadataApplier, NewestImage};
 use crate::cluster::quorum_thread::QuorumThread;
+use crate::cluster::roles::RolesError;
 use crate::cluster::voters::{StaticVoters, VotersError};
-use crate::cluster::{Lifecycle, QuorumHandle, duties, watchdog};
+use crate::cluster::{Lifecycle, QuorumHandle, Roles, bootstrap, duties, watchdog};
 use crate::config::{Configs, PropertiesError, TableSchema};
 use crate::connection::Limits;
 use crate::context::{Broker, BrokerEpoch, Clock, ImageCell, SystemClock};
@@ -78,6 +79,9 @@ pub enum StartError {
     /// The voters are not given as they must be.
     #[error(transparent)]
     Voters(#[from] VotersError),
+    /// The roles do not go with the voters.
+    #[error(transparent)]
+    Roles(#[from] RolesError),
     /// A cluster of several nodes needs a name that all of them are told.
     #[error(
         "a node that joins others must be told the cluster's id (--cluster-id), the same on every node; \
@@ -144,8 +148,15 @@ impl Broker {
 
         let (failed, failure) = watch::channel(None);
         let background = (tasks.clone(), shutdown.clone());
+        let (roles, servers) = (Roles::of(&configs), bootstrap::servers(&configs)?);
+        let mut voters = StaticVoters::of(&configs)?;
+        roles.check(config.node_id, &voters, !servers.is_empty())?;
+        if voters.addresses().is_empty() && !servers.is_empty() {
+            voters = bootstrap::find(&servers, peer_settings(&configs, config.node_id)).await;
+        }
         let parts = Parts {
-            voters: StaticVoters::of(&configs)?,
+            roles,
+            voters,
             config,
             configs: Arc::new(configs),
             advertised,
@@ -175,8 +186,12 @@ impl Broker {
         );
         tasks.spawn(accepting);
         let leaving = CancellationToken::new();
-        tasks.spawn(Lifecycle::run(Arc::clone(&broker), leaving.clone(), shutdown.clone()));
-        replication(&broker).start(&tasks, &shutdown);
+        if roles.broker {
+            tasks.spawn(Lifecycle::run(Arc::clone(&broker), leaving.clone(), shutdown.clone()));
+            replication(&broker).start(&tasks, &shutdown);
+        } else {
+            broker.lifecycle.begin_as_controller();
+        }
         tasks.spawn(watchdog::run(Arc::clone(&broker), shutdown.clone()));
         tasks.spawn(duties::run(Arc::clone(&broker), shutdown.clone()));
         tasks.spawn(serve_when_ready(Arc::clone(&broker), readiness, shutdown.clone()));
@@ -213,6 +228,11 @@ async fn serve_when_ready(
     tokio::select! {
         () = broker.lifecycle.serving() => {}
         () = shutdown.cancelled() => return,
+    }
+    if !broker.roles.broker {
+        // It has no logs and no groups; it is there when it knows who leads the quorum.
+        shutdown.run_until_cancelled(broker.quorum.wait_for_leader()).await;
+        return readiness.recovered(&broker);
     }
     broker.groups.start();
     readiness.recovered(&broker);
@@ -341,6 +361,7 @@ fn end_threads(broker: &Broker, threads: Threads) {
 struct Parts {
     config: BrokerConfig,
     configs: Arc<Configs>,
+    roles: Roles,
     voters: StaticVoters,
     advertised: (Str, u16),
     metrics: Arc<Metrics>,
@@ -377,7 +398,7 @@ impl Parts {
             Arc::clone(&clock),
             Arc::clone(&self.metrics),
         ));
-        let peers = Arc::new(Peers::new(self.peer_settings()));
+        let peers = Arc::new(Peers::new(peer_settings(&self.configs, self.config.node_id)));
         peers.set_addresses(self.voters.addresses().iter().cloned());
         let newest = Arc::new(NewestImage::default());
         let image = Arc::new(ImageCell::default());
@@ -412,6 +433,7 @@ impl Parts {
             config: self.config,
             configs: self.configs,
             cluster_id,
+            roles: self.roles,
             image,
             partitions,
             quorum,
@@ -441,17 +463,6 @@ impl Parts {
         Flusher::start(Box::new(move |error| gate.refused(error))).map_err(StartError::Thread)
     }
 
-    fn peer_settings(&self) -> PeerSettings {
-        let bytes = |key: &str| usize::try_from(self.configs.static_long(key)).unwrap_or(0);
-        let request = bytes("socket.request.max.bytes");
-        PeerSettings {
-            client_id: Str::from(format!("broker-{}", self.config.node_id)),
-            // A response ends with a batch that may be as large as a request (KIP-74).
-            max_frame_bytes: request.saturating_add(bytes("replica.fetch.response.max.bytes")),
-            connect_timeout: CONNECT_TIMEOUT,
-        }
-    }
-
     fn quorum(
         &self,
         identity: &Identity,
@@ -466,7 +477,7 @@ impl Parts {
             directory_id: identity.directory_id,
             cluster_id: identity.cluster_id.clone(),
             initial_voters: self.voters.voters(node_id, identity.directory_id),
-            is_voter: true,
+            is_voter: self.roles.controller,
             timing: quorum_timing(&self.configs),
             controller: controller_settings(&self.configs),
             seed: fastrand::u64(..),
@@ -522,6 +533,17 @@ fn reserve(disk: &Arc<dyn Disk>, dir: &Path, gate: &Arc<LogDirGate>) -> Arc<Rese
         RESERVE_BYTES,
         Box::new(move |error| gate.refused(error)),
     )
+}
+
+fn peer_settings(configs: &Configs, node_id: i32) -> PeerSettings {
+    let bytes = |key: &str| usize::try_from(configs.static_long(key)).unwrap_or(0);
+    let request = bytes("socket.request.max.bytes");
+    PeerSettings {
+        client_id: Str::from(format!("broker-{node_id}")),
+        // A response ends with a batch that may be as large as a request (KIP-74).
+        max_frame_bytes: request.saturating_add(bytes("replica.fetch.response.max.bytes")),
+        connect_timeout: CONNECT_TIMEOUT,
+    }
 }
 
 fn millis(configs: &Configs, key: &str) -> Duration {

@@ -9,7 +9,7 @@ use protocol::messages::{ApiVersionsRequest, ApiVersionsResponse};
 use protocol::{ApiKey, ErrorCode, Str};
 
 use crate::context::{Broker, RequestContext};
-use crate::dispatch::SERVED;
+use crate::dispatch::{SERVED, SERVED_BY_CONTROLLERS};
 
 /// First version in which clients give their software's name and version.
 const SOFTWARE_VERSION: i16 = 3;
@@ -48,9 +48,10 @@ pub(crate) fn handle(
         min_version: feature.min,
         max_version: feature.max,
     });
+    let served = if broker.roles.broker { SERVED } else { SERVED_BY_CONTROLLERS };
     let response = ApiVersionsResponse {
         supported_features: supported.collect(),
-        api_keys: SERVED.iter().map(|key| range(*key)).collect(),
+        api_keys: served.iter().map(|key| range(*key)).collect(),
         finalized_features: features.collect(),
         finalized_features_epoch: i64::try_from(image.offset()).unwrap_or(i64::MAX),
         ..Default::default()

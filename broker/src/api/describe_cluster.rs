@@ -1,4 +1,4 @@
-//! DescribeCluster (KIP-700).
+//! DescribeCluster (KIP-700, KIP-919).
 
 use std::sync::Arc;
 
@@ -8,8 +8,9 @@ use protocol::{ErrorCode, Str};
 
 use crate::context::{Broker, RequestContext};
 
-/// `endpoint_type` of brokers; 2 are controllers, whose listener is not served yet.
+/// `endpoint_type` of brokers, and of controllers.
 const BROKERS: i8 = 1;
+const CONTROLLERS: i8 = 2;
 
 pub(crate) async fn handle(
     broker: &Arc<Broker>,
@@ -17,6 +18,9 @@ pub(crate) async fn handle(
     request: DescribeClusterRequest,
     version: i16,
 ) -> DescribeClusterResponse {
+    if !broker.roles.broker {
+        return controllers(broker, &request, version).await;
+    }
     if version >= 1 && request.endpoint_type != BROKERS {
         let message = "only brokers can be described here, ask with endpoint type 1";
         return DescribeClusterResponse {
@@ -40,8 +44,50 @@ pub(crate) async fn handle(
     DescribeClusterResponse {
         endpoint_type: BROKERS,
         cluster_id: broker.cluster_id.clone(),
-        controller_id: broker.quorum.leader().node_id.unwrap_or(-1),
+        controller_id: broker.controller_for_clients(),
         brokers,
         ..Default::default()
     }
+}
+
+/// The answer of a node that is a controller alone: where the voters are.
+async fn controllers(
+    broker: &Broker,
+    request: &DescribeClusterRequest,
+    version: i16,
+) -> DescribeClusterResponse {
+    if version < 1 || request.endpoint_type != CONTROLLERS {
+        let message = "this is a controller: ask with endpoint type 2, or ask a broker";
+        return DescribeClusterResponse {
+            error_code: ErrorCode::MISMATCHED_ENDPOINT_TYPE.into(),
+            error_message: Some(Str::from(message)),
+            ..Default::default()
+        };
+    }
+    let status = broker.quorum.status().await;
+    let voters = status.iter().flat_map(|status| &status.voters);
+    let located = voters.filter_map(|voter| {
+        let (host, port) = address(broker, voter.id)?;
+        Some(DescribeClusterBroker {
+            broker_id: voter.id,
+            host,
+            port: i32::from(port),
+            ..Default::default()
+        })
+    });
+    DescribeClusterResponse {
+        endpoint_type: CONTROLLERS,
+        cluster_id: broker.cluster_id.clone(),
+        controller_id: broker.quorum.leader().node_id.unwrap_or(-1),
+        brokers: located.collect(),
+        ..Default::default()
+    }
+}
+
+/// Where a node is, this one among them.
+pub(super) fn address(broker: &Broker, node: i32) -> Option<(Str, u16)> {
+    if node == broker.config.node_id {
+        return Some(broker.lifecycle.advertised().clone());
+    }
+    broker.peers.address(node).map(|(host, port)| (Str::from(host), port))
 }

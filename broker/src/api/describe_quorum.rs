@@ -9,6 +9,7 @@ use protocol::messages::{DescribeQuorumRequest, DescribeQuorumResponse};
 use protocol::{ErrorCode, Str, Uuid};
 use quorum::node::{QuorumStatus, ReplicaStatus};
 
+use super::describe_cluster::address;
 use crate::context::{Broker, RequestContext};
 
 /// Kafka's name of the metadata log as a topic; it has one partition.
@@ -98,14 +99,12 @@ fn state(broker: &Broker, replica: &ReplicaStatus, version: i16) -> ReplicaState
 
 fn nodes(broker: &Broker, status: &QuorumStatus) -> Vec<Node> {
     let image = broker.image();
-    let known = status.voters.iter().filter_map(|voter| image.broker(voter.id));
-    let node = |registered: &Arc<quorum::image::BrokerImage>| Node {
-        node_id: registered.id,
-        listeners: vec![Listener {
-            name: Str::from("PLAINTEXT"),
-            host: registered.host.clone(),
-            port: registered.port,
-        }],
+    let node = |voter: &ReplicaStatus| {
+        let (host, port) = address(broker, voter.id)?;
+        // Controllers alone are no registered brokers.
+        let is_broker = image.broker(voter.id).is_some();
+        let name = Str::from(if is_broker { "PLAINTEXT" } else { "CONTROLLER" });
+        Some(Node { node_id: voter.id, listeners: vec![Listener { name, host, port }] })
     };
-    known.map(node).collect()
+    status.voters.iter().filter_map(node).collect()
 }

@@ -59,7 +59,7 @@ pub(crate) async fn handle(
     MetadataResponse {
         brokers: brokers(&image),
         cluster_id: Some(broker.cluster_id.clone()),
-        controller_id: broker.quorum.leader().node_id.unwrap_or(-1),
+        controller_id: broker.controller_for_clients(),
         topics,
         cluster_authorized_operations: if request.include_cluster_authorized_operations {
             CLUSTER_OPERATIONS

@@ -79,6 +79,17 @@ impl Lifecycle {
         Self { registration, newest, heartbeat_interval, broker_epoch, serving, state }
     }
 
+    /// Of a node that is a controller alone: nobody registers it, it leads no partitions, and it answers from the start.
+    pub(crate) fn begin_as_controller(&self) {
+        self.serving.store(true, Ordering::Release);
+        self.state.send_replace(State::MayStop);
+    }
+
+    /// Where others reach this node.
+    pub(crate) fn advertised(&self) -> &(Str, u16) {
+        &self.registration.advertised
+    }
+
     /// Whether clients are served. They wait before that.
     pub(crate) fn is_serving(&self) -> bool {
         self.serving.load(Ordering::Acquire)

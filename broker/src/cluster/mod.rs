@@ -10,9 +10,12 @@
 //! | [`lifecycle`] | registers, sends heartbeats, gives leaderships away before a stop |
 //! | [`duties`] | what the active controller's node does by the clock |
 //! | [`isr`] | leaders' proposals of in-sync replicas on their way to the controller |
+//! | [`roles`] | broker, controller, or both |
+//! | [`bootstrap`] | finds the controllers by some addresses |
 //! | [`voters`] | who votes, from the configuration |
 //! | [`watchdog`] | notices dead brokers before their sessions end |
 
+pub(crate) mod bootstrap;
 pub(crate) mod duties;
 pub(crate) mod forward;
 pub(crate) mod isr;
@@ -20,9 +23,11 @@ pub(crate) mod lifecycle;
 pub(crate) mod messages;
 pub(crate) mod metadata;
 pub(crate) mod quorum_thread;
+pub(crate) mod roles;
 pub(crate) mod to_controller;
 pub(crate) mod voters;
 pub(crate) mod watchdog;
 
 pub(crate) use lifecycle::Lifecycle;
 pub(crate) use quorum_thread::{QuorumHandle, SubmitError};
+pub(crate) use roles::Roles;

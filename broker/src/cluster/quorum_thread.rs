@@ -131,6 +131,13 @@ impl QuorumHandle {
         self.leader.clone()
     }
 
+    /// Waits until a leader is known here.
+    pub(crate) async fn wait_for_leader(&self) {
+        let mut leader = self.leader.clone();
+        // Without its sender there will be none.
+        leader.wait_for(|leader| leader.node_id.is_some()).await.ok();
+    }
+
     /// Whether this node leads.
     pub(crate) fn leads(&self) -> bool {
         self.leader().node_id == Some(self.node_id)

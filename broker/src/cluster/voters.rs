@@ -31,6 +31,11 @@ impl StaticVoters {
         Self::parse(&configs.static_text(KEY))
     }
 
+    /// These: node id, host, port.
+    pub(crate) fn new(nodes: Vec<(i32, String, u16)>) -> Self {
+        Self { nodes }
+    }
+
     fn parse(text: &str) -> Result<Self, VotersError> {
         let mut nodes: Vec<(i32, String, u16)> = Vec::new();
         for entry in text.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {

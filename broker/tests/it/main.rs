@@ -10,6 +10,7 @@ mod groups;
 mod idempotence;
 mod long_poll;
 mod recovery;
+mod roles;
 mod support;
 mod three;
 mod throttle;

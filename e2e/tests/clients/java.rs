@@ -84,16 +84,27 @@ impl Tools {
         process::run(&mut self.command(class, args), "")
     }
 
-    /// The same, whatever its exit status; gives all that it printed.
+    /// Runs a tool that asks a controller instead of a broker.
+    pub(crate) fn ask_controller(&self, class: &str, at: &str, args: &[&str]) -> Result<String> {
+        let command = self.java(class);
+        process::run(&mut with(command, &["--bootstrap-controller", at], args), "")
+    }
+
+    /// As [`Tools::run`], whatever its exit status; gives all that it printed.
     pub(crate) fn try_run(&self, class: &str, args: &[&str]) -> Result<String> {
         let finished = process::try_run(&mut self.command(class, args), "")?;
         Ok(finished.stdout + &finished.stderr)
     }
 
-    fn command(&self, class: &str, args: &[&str]) -> Command {
+    fn java(&self, class: &str) -> Command {
         let mut command = Command::new("java");
         command.args(["-XX:TieredStopAtLevel=1", "-Xmx256m", "-cp", &self.classpath]);
         command.arg(format!("org.apache.kafka.tools.{class}"));
+        command
+    }
+
+    fn command(&self, class: &str, args: &[&str]) -> Command {
+        let command = self.java(class);
         let broker = self.broker.to_string();
         // Tools with sub-commands want the address before or after; all take it at the end but one.
         if class == "MetadataQuorumCommand" || class == "FeatureCommand" {

@@ -3,6 +3,7 @@
 
 mod admin_tools;
 mod client;
+mod controllers;
 mod every_client;
 mod java;
 mod kcat;

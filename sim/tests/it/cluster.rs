@@ -7,7 +7,7 @@ use sim::many::find_bugs;
 /// Of each scenario.
 const SEEDS: u64 = 5;
 /// A planted bug must be found within so many seeds of its scenario; `cargo xtask sim --bugs` looks for the rare ones too.
-const BUG_SEEDS: u64 = 60;
+const BUG_SEEDS: u64 = 150;
 
 #[test]
 fn clusters_keep_their_promises() {
@@ -21,7 +21,7 @@ fn clusters_keep_their_promises() {
     // A simulation in which nothing happens shows nothing.
     assert!(total.acknowledged > 5_000, "{total:?}");
     assert!(total.elections > 300 && total.deaths > 300 && total.stops > 50, "{total:?}");
-    assert!(total.full_disks > 10, "{total:?}");
+    assert!(total.full_disks > 2, "{total:?}");
     assert!(total.lost_disks > 3 && total.truncations > 50, "{total:?}");
 }
 

@@ -46,14 +46,14 @@ impl Reserve {
         self.fill()?;
         let trial = self.path.with_extension("trial");
         let allocated = allocate(&*self.disk, &trial, self.bytes);
-        let removed = self.disk.remove(&trial);
-        allocated.and(removed)
+        let freed = free(&*self.disk, &trial);
+        allocated.and(freed)
     }
 
     fn fill(&self) -> Result<(), DiskError> {
         if !self.held.load(Ordering::Acquire) {
             if let Err(error) = allocate(&*self.disk, &self.path, self.bytes) {
-                self.disk.remove(&self.path)?;
+                free(&*self.disk, &self.path)?;
                 return Err(error);
             }
             self.held.store(true, Ordering::Release);
@@ -68,7 +68,7 @@ impl Reserve {
         if held {
             tracing::warn!("{error}; what was kept free for the metadata is used now");
         }
-        held && self.disk.remove(&self.path).is_ok()
+        held && free(&*self.disk, &self.path).is_ok()
     }
 
     fn with<T>(&self, mut call: impl FnMut() -> Result<T, DiskError>) -> Result<T, DiskError> {
@@ -88,6 +88,16 @@ impl Reserve {
 
 fn allocate(disk: &dyn Disk, path: &Path, bytes: u64) -> Result<(), DiskError> {
     disk.open(path, OpenMode::Create)?.allocate(bytes)
+}
+
+/// Gives a file's room back: at once, and not when the last one who has it open is gone.
+fn free(disk: &dyn Disk, path: &Path) -> Result<(), DiskError> {
+    match disk.open(path, OpenMode::Write) {
+        Ok(file) => file.truncate(0)?,
+        Err(error) if error.failure == DiskFailure::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    disk.remove(path)
 }
 
 impl std::fmt::Debug for Reserve {
