@@ -11,7 +11,7 @@ use quorum::MetadataImage;
 
 use crate::cluster::to_controller;
 use crate::context::{Broker, RequestContext};
-use crate::group::{OFFSETS_TOPIC, partition_for};
+use groups::{OFFSETS_TOPIC, partition_for};
 
 /// Key type of groups; 1 are transactional ids, 2 share groups.
 const GROUP: i8 = 0;

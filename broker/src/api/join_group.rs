@@ -8,7 +8,7 @@ use protocol::messages::{JoinGroupRequest, JoinGroupResponse};
 use protocol::{ErrorCode, Str};
 
 use crate::context::{Broker, RequestContext};
-use crate::group::machine::{Join, JoinAnswer};
+use groups::{Join, JoinAnswer};
 
 /// First version in which a new member must come back with its id (KIP-394).
 const REQUIRES_MEMBER_ID_FROM: i16 = 4;

@@ -7,7 +7,7 @@ use protocol::messages::leave_group_response::MemberResponse;
 use protocol::messages::{LeaveGroupRequest, LeaveGroupResponse};
 
 use crate::context::{Broker, RequestContext};
-use crate::group::machine::Leaving;
+use groups::Leaving;
 
 /// First version with several members.
 const BATCHED_FROM: i16 = 3;

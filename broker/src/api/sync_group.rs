@@ -7,7 +7,7 @@ use protocol::messages::{SyncGroupRequest, SyncGroupResponse};
 use protocol::{ErrorCode, Str};
 
 use crate::context::{Broker, RequestContext};
-use crate::group::machine::{Sync, SyncAnswer};
+use groups::{Sync, SyncAnswer};
 
 pub(crate) async fn handle(
     broker: &Arc<Broker>,

@@ -9,6 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
+use groups::record::{self, KeyValue};
+use groups::{Effect, GroupSettings, Now, OFFSETS_TOPIC, Persist, partition_for};
 use parking_lot::{Mutex, RwLock};
 use protocol::records::{BatchBuilder, Compression};
 use protocol::{EncodeError, ErrorCode, Str, Uuid};
@@ -16,11 +18,9 @@ use quorum::MetadataImage;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::machine::{Effect, GroupSettings, Now, Persist};
-use super::record::{self, KeyValue};
-use super::shard::{Shard, Waiter};
+use super::load;
 use super::timer::Timer;
-use super::{OFFSETS_TOPIC, load, partition_for};
+use super::waiter::{Shard, Waiter};
 use crate::config::Configs;
 use crate::context::{Clock, ImageCell};
 

@@ -1,12 +1,11 @@
 //! Reads a partition of `__consumer_offsets` from its beginning.
 
+use groups::{Replay, ReplayError};
+use protocol::ErrorCode;
 use protocol::records::{RecordsError, batches};
-use protocol::{DecodeError, ErrorCode};
 use thiserror::Error;
 
 use super::coordinator::GroupLog;
-use super::record;
-use super::shard::Replay;
 
 /// Why a partition cannot be loaded.
 #[derive(Debug, Error)]
@@ -18,13 +17,8 @@ pub(super) enum LoadError {
     #[error("{0}")]
     Batch(#[from] RecordsError),
     /// A record is not what Kafka writes there.
-    #[error("record at offset {offset}: {source}")]
-    Record {
-        /// Where.
-        offset: i64,
-        /// Why.
-        source: DecodeError,
-    },
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
 }
 
 /// Reads all records. Blocks.
@@ -37,23 +31,10 @@ pub(super) fn read(log: &dyn GroupLog, partition: i32) -> Result<Replay, LoadErr
         for batch in batches(bytes) {
             let batch = batch?;
             offset = batch.header().next_offset();
-            if !batch.header().is_control() {
-                apply(&mut replay, &batch)?;
-            }
+            replay.batch(&batch)?;
         }
         if offset == before {
             return Ok(replay);
         }
     }
-}
-
-fn apply(replay: &mut Replay, batch: &protocol::records::Batch) -> Result<(), LoadError> {
-    for record in batch.records()? {
-        let record = record?;
-        let Some(key) = &record.key else { continue };
-        let entry = record::decode(key, record.value.as_ref(), record.offset)
-            .map_err(|source| LoadError::Record { offset: record.offset, source })?;
-        replay.apply(entry);
-    }
-    Ok(())
 }

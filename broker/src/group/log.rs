@@ -1,8 +1,8 @@
 use bytes::Bytes;
+use groups::OFFSETS_TOPIC;
 use protocol::ErrorCode;
 use protocol::records::Batch;
 
-use super::OFFSETS_TOPIC;
 use super::coordinator::{Appended, GroupLog};
 use crate::partition::{CommitWait, Partitions};
 

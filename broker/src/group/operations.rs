@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
+use groups::record;
+use groups::{
+    CommittedOffset, Join, JoinAnswer, Leaving, OFFSETS_TOPIC, State, Sync, SyncAnswer,
+    subscribed_topics,
+};
 use protocol::{ErrorCode, Str};
 use tokio::sync::oneshot;
 
 use super::coordinator::{GroupCoordinator, Inner, SlotState};
-use super::machine::{Join, JoinAnswer, Leaving, State, Sync, SyncAnswer};
-use super::offsets::CommittedOffset;
-use super::shard::Waiter;
-use super::{record, subscription};
+use super::waiter::Waiter;
 
 /// An offset to commit.
 #[derive(Debug, Clone)]
@@ -271,7 +273,7 @@ impl GroupCoordinator {
             let subscribed = match cell.group.state() {
                 State::Dead => return Err(ErrorCode::GROUP_ID_NOT_FOUND),
                 State::Empty => None,
-                _ => match subscription::subscribed_topics(&cell.group) {
+                _ => match subscribed_topics(&cell.group) {
                     None => return Err(ErrorCode::NON_EMPTY_GROUP),
                     topics => topics,
                 },
@@ -342,6 +344,6 @@ fn committed(
 impl Inner {
     /// Whether there is a topic for groups and offsets yet.
     pub(super) fn has_topic(&self) -> bool {
-        self.image().topic(super::OFFSETS_TOPIC).is_some()
+        self.image().topic(OFFSETS_TOPIC).is_some()
     }
 }

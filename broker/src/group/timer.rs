@@ -10,7 +10,7 @@ use protocol::Str;
 use tokio::sync::Notify;
 
 use super::coordinator::{Inner, Slot, SlotState};
-use super::shard::Shard;
+use super::waiter::Shard;
 
 /// Deadlines of groups, the earliest first. A deadline that has moved away stays in the queue and wakes for nothing:
 /// heartbeats move deadlines all the time, and then nothing has to be done here.

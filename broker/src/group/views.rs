@@ -1,10 +1,10 @@
 //! Groups as administrators see them.
 
 use bytes::Bytes;
+use groups::{Group, Member, State};
 use protocol::{ErrorCode, Str};
 
 use super::coordinator::GroupCoordinator;
-use super::machine::{Group, Member, State};
 
 /// A group for DescribeGroups.
 #[derive(Debug, Clone)]

@@ -4,14 +4,14 @@ use super::{Effect, Group, GroupSettings, Now, State};
 
 /// Who leaves: by member id, or a static member by its instance id alone.
 #[derive(Debug, Clone)]
-pub(crate) struct Leaving {
-    pub(crate) member_id: Str,
-    pub(crate) instance_id: Option<Str>,
+pub struct Leaving {
+    pub member_id: Str,
+    pub instance_id: Option<Str>,
 }
 
 impl Group {
     /// A member leaves, or an administrator takes it out.
-    pub(crate) fn leave(
+    pub fn leave(
         &mut self,
         leaving: &Leaving,
         settings: &GroupSettings,

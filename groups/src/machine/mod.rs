@@ -30,13 +30,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use bytes::Bytes;
 use protocol::{ErrorCode, Str};
 
-pub(crate) use join::{Join, JoinAnswer};
-pub(crate) use leave::Leaving;
-pub(crate) use member::Member;
-pub(crate) use sync::{Sync, SyncAnswer};
+pub use join::{Join, JoinAnswer, JoinMember};
+pub use leave::Leaving;
+pub use member::Member;
+pub use sync::{Sync, SyncAnswer};
 
 /// Names a waiting request; given by the coordinator, never used twice.
-pub(crate) type RequestId = u64;
+pub type RequestId = u64;
 
 /// How long a member that has never had an answer may wait for its first (Kafka's `NewMemberJoinTimeoutMs`).
 pub(super) const NEW_MEMBER_JOIN_TIMEOUT_MS: u64 = 5 * 60 * 1000;
@@ -45,29 +45,29 @@ pub(super) const MAX_PENDING_MEMBERS: usize = 10_000;
 
 /// Kafka's configs of groups.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct GroupSettings {
+pub struct GroupSettings {
     /// `group.initial.rebalance.delay.ms`
-    pub(crate) initial_rebalance_delay_ms: u64,
+    pub initial_rebalance_delay_ms: u64,
     /// `group.min.session.timeout.ms`
-    pub(crate) min_session_timeout_ms: i32,
+    pub min_session_timeout_ms: i32,
     /// `group.max.session.timeout.ms`
-    pub(crate) max_session_timeout_ms: i32,
+    pub max_session_timeout_ms: i32,
     /// `group.max.size`
-    pub(crate) max_size: usize,
+    pub max_size: usize,
 }
 
 /// Both clocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Now {
+pub struct Now {
     /// Never goes back: for timeouts.
-    pub(crate) monotonic_ms: u64,
+    pub monotonic_ms: u64,
     /// Since 1970: for what is written down.
-    pub(crate) wall_ms: i64,
+    pub wall_ms: i64,
 }
 
 /// A group's state; names as in DescribeGroups.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum State {
+pub enum State {
     /// No members; may have committed offsets.
     Empty,
     /// Waits for all members to (re)join.
@@ -82,7 +82,7 @@ pub(crate) enum State {
 
 /// What the coordinator must do.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Effect {
+pub enum Effect {
     /// Answer a JoinGroup.
     Joined(RequestId, JoinAnswer),
     /// Answer a SyncGroup.
@@ -93,7 +93,7 @@ pub(crate) enum Effect {
 
 /// Why the group is written down.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Persist {
+pub enum Persist {
     /// The leader's assignment of this generation.
     Assignment {
         /// The generation.
@@ -114,7 +114,7 @@ pub(crate) enum Persist {
 
 /// A classic group.
 #[derive(Debug)]
-pub(crate) struct Group {
+pub struct Group {
     id: Str,
     state: State,
     state_since_ms: i64,
@@ -157,7 +157,7 @@ struct SyncPhase {
 
 impl Group {
     /// An empty group.
-    pub(crate) fn new(id: Str, now: Now) -> Self {
+    pub fn new(id: Str, now: Now) -> Self {
         Self {
             id,
             state: State::Empty,
@@ -175,7 +175,7 @@ impl Group {
     }
 
     /// A group as it was written down: Stable with members, else Empty.
-    pub(crate) fn restore(
+    pub fn restore(
         id: Str,
         generation: i32,
         protocol: (Option<Str>, Option<Str>),
@@ -206,49 +206,49 @@ impl Group {
         group
     }
 
-    pub(crate) fn id(&self) -> &Str {
+    pub fn id(&self) -> &Str {
         &self.id
     }
 
-    pub(crate) fn state(&self) -> State {
+    pub fn state(&self) -> State {
         self.state
     }
 
     /// Since when it has been in this state, milliseconds since 1970.
-    pub(crate) fn state_since_ms(&self) -> i64 {
+    pub fn state_since_ms(&self) -> i64 {
         self.state_since_ms
     }
 
-    pub(crate) fn generation(&self) -> i32 {
+    pub fn generation(&self) -> i32 {
         self.generation
     }
 
     /// `consumer`, `connect`, …; `None` for a group that only stores offsets.
-    pub(crate) fn protocol_type(&self) -> Option<&Str> {
+    pub fn protocol_type(&self) -> Option<&Str> {
         self.protocol_type.as_ref()
     }
 
     /// The protocol (assignor) that this generation voted for.
-    pub(crate) fn protocol_name(&self) -> Option<&Str> {
+    pub fn protocol_name(&self) -> Option<&Str> {
         self.protocol_name.as_ref()
     }
 
-    pub(crate) fn leader(&self) -> Option<&Str> {
+    pub fn leader(&self) -> Option<&Str> {
         self.leader.as_ref()
     }
 
-    pub(crate) fn members(&self) -> impl ExactSizeIterator<Item = &Member> {
+    pub fn members(&self) -> impl ExactSizeIterator<Item = &Member> {
         self.members.values()
     }
 
     /// What is to be written for a member: the assignment being written, else the one it has.
-    pub(crate) fn assignment_to_write<'a>(&'a self, member: &'a Member) -> &'a Bytes {
+    pub fn assignment_to_write<'a>(&'a self, member: &'a Member) -> &'a Bytes {
         let written = self.sync.as_ref().and_then(|sync| sync.assignment.as_ref());
         written.and_then(|a| a.get(&member.id)).unwrap_or(&member.assignment)
     }
 
     /// Marks the group as deleted; allowed when it is Empty.
-    pub(crate) fn kill(&mut self, now: Now) {
+    pub fn kill(&mut self, now: Now) {
         debug_assert!(self.members.is_empty());
         self.enter(State::Dead, now);
     }
@@ -283,7 +283,7 @@ impl Group {
 
 impl State {
     /// Kafka's name for it.
-    pub(crate) fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             State::Empty => "Empty",
             State::PreparingRebalance => "PreparingRebalance",

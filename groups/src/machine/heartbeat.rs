@@ -4,7 +4,7 @@ use super::{Group, Now, State};
 
 impl Group {
     /// A member says that it lives.
-    pub(crate) fn heartbeat(
+    pub fn heartbeat(
         &mut self,
         member_id: &str,
         instance_id: Option<&Str>,
@@ -33,7 +33,7 @@ impl Group {
     ///
     /// # Errors
     /// Kafka's code for why not.
-    pub(crate) fn check_commit(
+    pub fn check_commit(
         &mut self,
         member_id: &str,
         instance_id: Option<&Str>,

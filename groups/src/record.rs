@@ -7,8 +7,8 @@ use protocol::messages::{
 };
 use protocol::{DecodeError, Decoder, EncodeError, Encoder, Message, Str};
 
-use super::machine::{Group, Member};
-use super::offsets::CommittedOffset;
+use crate::machine::{Group, Member};
+use crate::offsets::CommittedOffset;
 
 /// The first version of OffsetCommitKey in Kafka 0.8; same fields.
 const LEGACY_OFFSET_KEY: i16 = 0;
@@ -21,11 +21,11 @@ const GROUP_VALUE_VERSION: i16 = 3;
 const EXPIRING_OFFSET_VALUE_VERSION: i16 = 1;
 
 /// A key and a value; no value is a tombstone.
-pub(super) type KeyValue = (Bytes, Option<Bytes>);
+pub type KeyValue = (Bytes, Option<Bytes>);
 
 /// What a record says.
 #[derive(Debug, PartialEq)]
-pub(super) enum Entry {
+pub enum Entry {
     /// An offset was committed, or forgotten.
     Offset { group: Str, topic: Str, partition: i32, committed: Option<CommittedOffset> },
     /// A group is like that now, or gone.
@@ -35,11 +35,7 @@ pub(super) enum Entry {
 }
 
 /// Reads a record.
-pub(super) fn decode(
-    key: &Bytes,
-    value: Option<&Bytes>,
-    log_offset: i64,
-) -> Result<Entry, DecodeError> {
+pub fn decode(key: &Bytes, value: Option<&Bytes>, log_offset: i64) -> Result<Entry, DecodeError> {
     let mut d = Decoder::new(key.clone());
     match d.i16()? {
         LEGACY_OFFSET_KEY | OFFSET_KEY => {
@@ -83,7 +79,7 @@ fn encode<M: Message>(head: i16, message: &M, version: i16) -> Result<Bytes, Enc
 }
 
 /// The record of a committed offset, or its tombstone.
-pub(super) fn offset_record(
+pub fn offset_record(
     group: &Str,
     topic: &Str,
     partition: i32,
@@ -109,7 +105,7 @@ pub(super) fn offset_record(
 }
 
 /// The record of a group as it is (with the assignment that is being written).
-pub(super) fn group_record(group: &Group) -> Result<KeyValue, EncodeError> {
+pub fn group_record(group: &Group) -> Result<KeyValue, EncodeError> {
     let protocol = group.protocol_name().cloned();
     let member = |m: &Member| MemberMetadata {
         member_id: m.id.clone(),
@@ -133,7 +129,7 @@ pub(super) fn group_record(group: &Group) -> Result<KeyValue, EncodeError> {
 }
 
 /// The tombstone of a group.
-pub(super) fn group_tombstone(group: &Str) -> Result<KeyValue, EncodeError> {
+pub fn group_tombstone(group: &Str) -> Result<KeyValue, EncodeError> {
     Ok((group_key(group)?, None))
 }
 
@@ -142,7 +138,7 @@ fn group_key(group: &Str) -> Result<Bytes, EncodeError> {
 }
 
 /// A member as it was written down.
-pub(super) fn restore_member(member: &MemberMetadata, protocol: Option<&Str>) -> Member {
+pub fn restore_member(member: &MemberMetadata, protocol: Option<&Str>) -> Member {
     let metadata = Bytes::copy_from_slice(&member.subscription);
     let mut restored = Member::new(
         Str::copy(&member.member_id),

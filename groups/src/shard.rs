@@ -3,40 +3,38 @@
 use std::collections::{BTreeSet, HashMap};
 
 use protocol::messages::GroupMetadataValue;
-use protocol::{EncodeError, Str};
-use tokio::sync::oneshot;
+use protocol::records::{Batch, RecordsError};
+use protocol::{DecodeError, EncodeError, Str};
+use thiserror::Error;
 
-use super::machine::{Group, JoinAnswer, Now, RequestId, State, SyncAnswer};
-use super::offsets::{Expiry, Offsets, Subscribed};
-use super::record::{self, Entry, KeyValue};
-use super::subscription::subscribed_topics;
+use crate::machine::{Group, Now, RequestId, State};
+use crate::offsets::{Expiry, Offsets, Subscribed};
+use crate::record::{self, Entry, KeyValue};
+use crate::subscription::subscribed_topics;
 
 /// Groups that one partition may hold: bounds what an endless stream of invented group ids costs.
 const MAX_GROUPS: usize = 200_000;
 
-/// Groups, and the requests that wait in them.
-#[derive(Debug, Default)]
-pub(super) struct Shard {
-    pub(super) cells: HashMap<Str, Cell>,
-    pub(super) waiting: HashMap<RequestId, Waiter>,
+/// Groups, and the requests that wait in them: `W` is how the owner answers one.
+#[derive(Debug)]
+pub struct Shard<W> {
+    /// By id.
+    pub cells: HashMap<Str, Cell>,
+    /// Requests that no [`crate::Effect`] has answered yet.
+    pub waiting: HashMap<RequestId, W>,
 }
 
 /// A group with its offsets.
 #[derive(Debug)]
-pub(super) struct Cell {
-    pub(super) group: Group,
-    pub(super) offsets: Offsets,
+pub struct Cell {
+    /// Its members and generation.
+    pub group: Group,
+    /// What it has committed.
+    pub offsets: Offsets,
     /// Commits that are being written: the group must not be forgotten meanwhile.
-    pub(super) commits_in_flight: usize,
+    pub commits_in_flight: usize,
     /// The deadline that the timer knows of.
-    pub(super) wake_at: Option<u64>,
-}
-
-/// Who waits for an answer.
-#[derive(Debug)]
-pub(super) enum Waiter {
-    Join(oneshot::Sender<JoinAnswer>),
-    Sync(oneshot::Sender<SyncAnswer>),
+    pub wake_at: Option<u64>,
 }
 
 impl Cell {
@@ -69,9 +67,15 @@ impl Cell {
     }
 }
 
-impl Shard {
+impl<W> Default for Shard<W> {
+    fn default() -> Self {
+        Self { cells: HashMap::new(), waiting: HashMap::new() }
+    }
+}
+
+impl<W> Shard<W> {
     /// A group, made when it is new; `None` when there are too many.
-    pub(super) fn get_or_create(&mut self, id: &Str, now: Now) -> Option<&mut Cell> {
+    pub fn get_or_create(&mut self, id: &Str, now: Now) -> Option<&mut Cell> {
         if !self.cells.contains_key(id) {
             if self.cells.len() >= MAX_GROUPS {
                 return None;
@@ -83,11 +87,10 @@ impl Shard {
     }
 
     /// Forgets offsets that have expired and groups of which nothing is left; gives the tombstones to write.
-    pub(super) fn sweep(
-        &mut self,
-        now: Now,
-        retention_ms: i64,
-    ) -> Result<Vec<KeyValue>, EncodeError> {
+    ///
+    /// # Errors
+    /// When a tombstone cannot be written in Kafka's format.
+    pub fn sweep(&mut self, now: Now, retention_ms: i64) -> Result<Vec<KeyValue>, EncodeError> {
         let mut tombstones = Vec::new();
         for (id, cell) in &mut self.cells {
             for (topic, partition) in cell.expired(now, retention_ms) {
@@ -109,7 +112,10 @@ impl Shard {
     }
 
     /// Forgets the offsets of topics that were deleted; gives the tombstones to write.
-    pub(super) fn forget_topics(&mut self, topics: &[Str]) -> Result<Vec<KeyValue>, EncodeError> {
+    ///
+    /// # Errors
+    /// As [`Shard::sweep`].
+    pub fn forget_topics(&mut self, topics: &[Str]) -> Result<Vec<KeyValue>, EncodeError> {
         let mut tombstones = Vec::new();
         for (id, cell) in &mut self.cells {
             for (topic, partition) in cell.offsets.partitions() {
@@ -123,7 +129,10 @@ impl Shard {
     }
 
     /// What must be written before a group with its offsets may be forgotten.
-    pub(super) fn tombstones(&self, id: &str) -> Result<Vec<KeyValue>, EncodeError> {
+    ///
+    /// # Errors
+    /// As [`Shard::sweep`].
+    pub fn tombstones(&self, id: &str) -> Result<Vec<KeyValue>, EncodeError> {
         let Some(cell) = self.cells.get(id) else { return Ok(Vec::new()) };
         let mut tombstones = Vec::new();
         for (topic, partition) in cell.offsets.partitions() {
@@ -134,7 +143,7 @@ impl Shard {
     }
 
     /// Forgets a group.
-    pub(super) fn remove(&mut self, id: &str, now: Now) {
+    pub fn remove(&mut self, id: &str, now: Now) {
         if let Some(mut cell) = self.cells.remove(id) {
             cell.group.kill(now);
         }
@@ -143,14 +152,48 @@ impl Shard {
 
 /// A shard while its partition is read.
 #[derive(Debug, Default)]
-pub(super) struct Replay {
+pub struct Replay {
     offsets: HashMap<Str, Offsets>,
     groups: HashMap<Str, GroupMetadataValue>,
 }
 
+/// Why a partition's records cannot be read back.
+#[derive(Debug, Error)]
+pub enum ReplayError {
+    /// A batch is damaged.
+    #[error("{0}")]
+    Batch(#[from] RecordsError),
+    /// A record is not what Kafka writes there.
+    #[error("record at offset {offset}: {source}")]
+    Record {
+        /// Where.
+        offset: i64,
+        /// Why.
+        source: DecodeError,
+    },
+}
+
 impl Replay {
+    /// Takes the next batch.
+    ///
+    /// # Errors
+    /// [`ReplayError`].
+    pub fn batch(&mut self, batch: &Batch) -> Result<(), ReplayError> {
+        if batch.header().is_control() {
+            return Ok(());
+        }
+        for record in batch.records()? {
+            let record = record?;
+            let Some(key) = &record.key else { continue };
+            let entry = record::decode(key, record.value.as_ref(), record.offset)
+                .map_err(|source| ReplayError::Record { offset: record.offset, source })?;
+            self.apply(entry);
+        }
+        Ok(())
+    }
+
     /// Takes the next record.
-    pub(super) fn apply(&mut self, entry: Entry) {
+    pub fn apply(&mut self, entry: Entry) {
         match entry {
             Entry::Offset { group, topic, partition, committed: Some(committed) } => {
                 self.offsets.entry(group).or_default().put(&topic, partition, committed);
@@ -171,7 +214,7 @@ impl Replay {
     }
 
     /// All records have been taken.
-    pub(super) fn finish(self, now: Now) -> Shard {
+    pub fn finish<W>(self, now: Now) -> Shard<W> {
         let mut shard = Shard::default();
         for (id, value) in self.groups {
             let group = restore(id.clone(), &value, now);
@@ -201,8 +244,8 @@ fn restore(id: Str, value: &GroupMetadataValue, now: Now) -> Group {
 
 #[cfg(test)]
 mod tests {
-    use super::super::offsets::CommittedOffset;
     use super::*;
+    use crate::offsets::CommittedOffset;
 
     const RETENTION_MS: i64 = 1000;
 
@@ -240,7 +283,7 @@ mod tests {
         Entry::Group { group: Str::copy(id), value: Some(value) }
     }
 
-    fn replay(entries: Vec<Entry>) -> Shard {
+    fn replay(entries: Vec<Entry>) -> Shard<()> {
         let mut replay = Replay::default();
         entries.into_iter().for_each(|entry| replay.apply(entry));
         replay.finish(at(0))

@@ -7,36 +7,36 @@ use super::{Effect, Group, GroupSettings, JoinAnswer, Now, Persist, RequestId, S
 
 /// A SyncGroup request.
 #[derive(Debug, Clone)]
-pub(crate) struct Sync {
-    pub(crate) request: RequestId,
-    pub(crate) generation: i32,
-    pub(crate) member_id: Str,
-    pub(crate) instance_id: Option<Str>,
-    pub(crate) protocol_type: Option<Str>,
-    pub(crate) protocol_name: Option<Str>,
+pub struct Sync {
+    pub request: RequestId,
+    pub generation: i32,
+    pub member_id: Str,
+    pub instance_id: Option<Str>,
+    pub protocol_type: Option<Str>,
+    pub protocol_name: Option<Str>,
     /// From the leader: member id → assignment.
-    pub(crate) assignments: HashMap<Str, Bytes>,
+    pub assignments: HashMap<Str, Bytes>,
 }
 
 /// A SyncGroup response.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct SyncAnswer {
-    pub(crate) error: ErrorCode,
-    pub(crate) protocol_type: Option<Str>,
-    pub(crate) protocol_name: Option<Str>,
-    pub(crate) assignment: Bytes,
+pub struct SyncAnswer {
+    pub error: ErrorCode,
+    pub protocol_type: Option<Str>,
+    pub protocol_name: Option<Str>,
+    pub assignment: Bytes,
 }
 
 impl SyncAnswer {
     /// A refusal.
-    pub(crate) fn error(error: ErrorCode) -> Self {
+    pub fn error(error: ErrorCode) -> Self {
         Self { error, protocol_type: None, protocol_name: None, assignment: Bytes::new() }
     }
 }
 
 impl Group {
     /// A member asks for its assignment; the leader brings everybody's.
-    pub(crate) fn sync(&mut self, sync: Sync, now: Now, out: &mut Vec<Effect>) {
+    pub fn sync(&mut self, sync: Sync, now: Now, out: &mut Vec<Effect>) {
         if let Err(error) = self.check_sync(&sync) {
             out.push(Effect::Synced(sync.request, SyncAnswer::error(error)));
             return;
@@ -93,7 +93,7 @@ impl Group {
     }
 
     /// What was to be written is durable, or could not be written.
-    pub(crate) fn persisted(
+    pub fn persisted(
         &mut self,
         persist: Persist,
         result: Result<(), ErrorCode>,

@@ -8,50 +8,50 @@ use super::{
 
 /// A JoinGroup request.
 #[derive(Debug, Clone)]
-pub(crate) struct Join {
-    pub(crate) request: RequestId,
+pub struct Join {
+    pub request: RequestId,
     /// Empty for a member that has none yet.
-    pub(crate) member_id: Str,
-    pub(crate) instance_id: Option<Str>,
+    pub member_id: Str,
+    pub instance_id: Option<Str>,
     /// The id that a new member gets.
-    pub(crate) fresh_member_id: Str,
+    pub fresh_member_id: Str,
     /// v4+: a new dynamic member must come back with its id before it counts (KIP-394).
-    pub(crate) require_known_member_id: bool,
+    pub require_known_member_id: bool,
     /// v9+: a static leader that comes back may be told to skip the assignment (KIP-814).
-    pub(crate) can_skip_assignment: bool,
-    pub(crate) client_id: Str,
-    pub(crate) client_host: Str,
-    pub(crate) rebalance_timeout_ms: i32,
-    pub(crate) session_timeout_ms: i32,
-    pub(crate) protocol_type: Str,
-    pub(crate) protocols: Vec<(Str, Bytes)>,
+    pub can_skip_assignment: bool,
+    pub client_id: Str,
+    pub client_host: Str,
+    pub rebalance_timeout_ms: i32,
+    pub session_timeout_ms: i32,
+    pub protocol_type: Str,
+    pub protocols: Vec<(Str, Bytes)>,
 }
 
 /// A JoinGroup response.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct JoinAnswer {
-    pub(crate) error: ErrorCode,
-    pub(crate) generation: i32,
-    pub(crate) protocol_type: Option<Str>,
-    pub(crate) protocol_name: Option<Str>,
-    pub(crate) leader: Str,
-    pub(crate) member_id: Str,
-    pub(crate) skip_assignment: bool,
+pub struct JoinAnswer {
+    pub error: ErrorCode,
+    pub generation: i32,
+    pub protocol_type: Option<Str>,
+    pub protocol_name: Option<Str>,
+    pub leader: Str,
+    pub member_id: Str,
+    pub skip_assignment: bool,
     /// For the leader only.
-    pub(crate) members: Vec<JoinMember>,
+    pub members: Vec<JoinMember>,
 }
 
 /// What the leader learns about a member.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct JoinMember {
-    pub(crate) member_id: Str,
-    pub(crate) instance_id: Option<Str>,
-    pub(crate) metadata: Bytes,
+pub struct JoinMember {
+    pub member_id: Str,
+    pub instance_id: Option<Str>,
+    pub metadata: Bytes,
 }
 
 impl JoinAnswer {
     /// A refusal.
-    pub(crate) fn error(member_id: Str, error: ErrorCode) -> Self {
+    pub fn error(member_id: Str, error: ErrorCode) -> Self {
         Self {
             error,
             generation: -1,
@@ -67,13 +67,7 @@ impl JoinAnswer {
 
 impl Group {
     /// A member joins, for the first time or again.
-    pub(crate) fn join(
-        &mut self,
-        join: Join,
-        settings: &GroupSettings,
-        now: Now,
-        out: &mut Vec<Effect>,
-    ) {
+    pub fn join(&mut self, join: Join, settings: &GroupSettings, now: Now, out: &mut Vec<Effect>) {
         if let Err(error) = self.check_join(&join, settings) {
             let answer = JoinAnswer::error(join.member_id, error);
             out.push(Effect::Joined(join.request, answer));

@@ -4,40 +4,40 @@ use protocol::Str;
 
 /// A committed offset.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct CommittedOffset {
-    pub(crate) offset: i64,
+pub struct CommittedOffset {
+    pub offset: i64,
     /// -1 when the client did not say.
-    pub(crate) leader_epoch: i32,
-    pub(crate) metadata: Str,
+    pub leader_epoch: i32,
+    pub metadata: Str,
     /// When it was committed, milliseconds since 1970.
-    pub(crate) commit_ms: i64,
+    pub commit_ms: i64,
     /// When the client wanted it forgotten (OffsetCommit v2 to v4 with a retention time).
-    pub(crate) expire_ms: Option<i64>,
+    pub expire_ms: Option<i64>,
     /// Where in the log it was written: of two commits, the later one counts, in whichever order they became durable.
-    pub(crate) log_offset: i64,
+    pub log_offset: i64,
 }
 
 /// The committed offsets of a group: topic → partition → offset.
 #[derive(Debug, Default)]
-pub(crate) struct Offsets {
+pub struct Offsets {
     topics: BTreeMap<Str, BTreeMap<i32, CommittedOffset>>,
 }
 
 /// When offsets may be forgotten.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Expiry<'a> {
-    pub(crate) now_ms: i64,
+pub struct Expiry<'a> {
+    pub now_ms: i64,
     /// `offsets.retention.minutes`, in milliseconds.
-    pub(crate) retention_ms: i64,
+    pub retention_ms: i64,
     /// An empty group's offsets age from when it became empty; else from the commit.
-    pub(crate) empty_since_ms: Option<i64>,
+    pub empty_since_ms: Option<i64>,
     /// Topics that members of a consumer group consume: their offsets stay. `None`: not known, all stay.
-    pub(crate) subscribed: Subscribed<'a>,
+    pub subscribed: Subscribed<'a>,
 }
 
 /// Which topics a group still needs.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Subscribed<'a> {
+pub enum Subscribed<'a> {
     /// None: the group has no members.
     None,
     /// These.
@@ -47,21 +47,21 @@ pub(crate) enum Subscribed<'a> {
 }
 
 impl Offsets {
-    pub(crate) fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.topics.is_empty()
     }
 
-    pub(crate) fn get(&self, topic: &str, partition: i32) -> Option<&CommittedOffset> {
+    pub fn get(&self, topic: &str, partition: i32) -> Option<&CommittedOffset> {
         self.topics.get(topic)?.get(&partition)
     }
 
     /// Topics with their partitions.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&Str, &BTreeMap<i32, CommittedOffset>)> {
+    pub fn iter(&self) -> impl Iterator<Item = (&Str, &BTreeMap<i32, CommittedOffset>)> {
         self.topics.iter()
     }
 
     /// Takes a durable commit, unless a later one is known already.
-    pub(crate) fn put(&mut self, topic: &Str, partition: i32, committed: CommittedOffset) {
+    pub fn put(&mut self, topic: &Str, partition: i32, committed: CommittedOffset) {
         if !self.topics.contains_key(topic) {
             self.topics.insert(Str::copy(topic), BTreeMap::new());
         }
@@ -72,7 +72,7 @@ impl Offsets {
     }
 
     /// Forgets an offset; whether there was one.
-    pub(crate) fn remove(&mut self, topic: &str, partition: i32) -> bool {
+    pub fn remove(&mut self, topic: &str, partition: i32) -> bool {
         let Some(partitions) = self.topics.get_mut(topic) else { return false };
         let removed = partitions.remove(&partition).is_some();
         if partitions.is_empty() {
@@ -82,13 +82,13 @@ impl Offsets {
     }
 
     /// All partitions that have an offset.
-    pub(crate) fn partitions(&self) -> Vec<(Str, i32)> {
+    pub fn partitions(&self) -> Vec<(Str, i32)> {
         let topics = self.topics.iter();
         topics.flat_map(|(topic, p)| p.keys().map(|p| (topic.clone(), *p))).collect()
     }
 
     /// The partitions whose offsets may be forgotten now.
-    pub(crate) fn expired(&self, expiry: Expiry<'_>) -> Vec<(Str, i32)> {
+    pub fn expired(&self, expiry: Expiry<'_>) -> Vec<(Str, i32)> {
         let needed = |topic: &Str| match expiry.subscribed {
             Subscribed::None => false,
             Subscribed::Topics(topics) => topics.contains(topic),

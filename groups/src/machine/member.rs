@@ -5,17 +5,17 @@ use super::{NEW_MEMBER_JOIN_TIMEOUT_MS, Now, RequestId};
 
 /// A member of a group.
 #[derive(Debug, Clone)]
-pub(crate) struct Member {
-    pub(crate) id: Str,
+pub struct Member {
+    pub id: Str,
     /// Static members (KIP-345) have one.
-    pub(crate) instance_id: Option<Str>,
-    pub(crate) client_id: Str,
-    pub(crate) client_host: Str,
-    pub(crate) rebalance_timeout_ms: i32,
-    pub(crate) session_timeout_ms: i32,
+    pub instance_id: Option<Str>,
+    pub client_id: Str,
+    pub client_host: Str,
+    pub rebalance_timeout_ms: i32,
+    pub session_timeout_ms: i32,
     /// Protocol (assignor) name → the member's metadata for it, in the member's order of preference.
-    pub(crate) protocols: Vec<(Str, Bytes)>,
-    pub(crate) assignment: Bytes,
+    pub protocols: Vec<(Str, Bytes)>,
+    pub assignment: Bytes,
     pub(super) joining: Option<RequestId>,
     pub(super) syncing: Option<RequestId>,
     /// When the session (or the wait of a new member) is over; none while a request of it waits.
@@ -26,7 +26,7 @@ pub(crate) struct Member {
 
 impl Member {
     /// A member that waits for nothing.
-    pub(crate) fn new(
+    pub fn new(
         id: Str,
         instance_id: Option<Str>,
         client: (Str, Str),
@@ -50,7 +50,7 @@ impl Member {
     }
 
     /// The member's metadata for a protocol.
-    pub(crate) fn metadata(&self, protocol: &str) -> Option<&Bytes> {
+    pub fn metadata(&self, protocol: &str) -> Option<&Bytes> {
         self.protocols.iter().find(|(name, _)| *name == *protocol).map(|(_, metadata)| metadata)
     }
 

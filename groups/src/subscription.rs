@@ -4,14 +4,14 @@ use bytes::Bytes;
 use protocol::messages::ConsumerProtocolSubscription;
 use protocol::{Decoder, Message, Str};
 
-use super::machine::{Group, State};
+use crate::machine::{Group, State};
 
 /// The protocol type of groups of Kafka consumers, whose metadata we can read.
 const CONSUMER: &str = "consumer";
 
 /// Topics that the members of a consumer group subscribe to; `None` when that is not known (another protocol type,
 /// metadata that cannot be read).
-pub(super) fn subscribed_topics(group: &Group) -> Option<BTreeSet<Str>> {
+pub fn subscribed_topics(group: &Group) -> Option<BTreeSet<Str>> {
     if group.protocol_type().map(|t| &**t) != Some(CONSUMER) || group.state() == State::Empty {
         return None;
     }

@@ -4,7 +4,7 @@ use super::{Effect, Group, GroupSettings, Member, Now, State};
 
 impl Group {
     /// When [`Group::tick`] has something to do, in monotonic milliseconds.
-    pub(crate) fn next_deadline(&self) -> Option<u64> {
+    pub fn next_deadline(&self) -> Option<u64> {
         let members = self.members.values().filter_map(|member| member.deadline);
         let pending = self.pending.values().copied();
         let phases = [
@@ -15,7 +15,7 @@ impl Group {
     }
 
     /// Does what is due.
-    pub(crate) fn tick(&mut self, settings: &GroupSettings, now: Now, out: &mut Vec<Effect>) {
+    pub fn tick(&mut self, settings: &GroupSettings, now: Now, out: &mut Vec<Effect>) {
         let at = now.monotonic_ms;
         self.pending.retain(|_, forget_at| *forget_at > at);
         for id in self.expired_members(at) {
