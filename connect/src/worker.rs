@@ -280,6 +280,10 @@ impl Life {
                 }
             }
         };
+        // The last of what was read: known before anybody is told that the worker has started.
+        while let Ok(Message::Event(event)) = messages.try_recv() {
+            machine.lock().handle(event);
+        }
         let shared = Arc::new(Shared {
             client: client.clone(),
             producer: producer.clone(),

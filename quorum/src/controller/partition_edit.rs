@@ -169,7 +169,8 @@ impl<'a> PartitionEdit<'a> {
         })
     }
 
-    /// Complete once every new replica is in sync and somebody in sync stays.
+    /// Complete once every new replica is in sync and enough of those in sync stay to write with (Kafka takes one for enough):
+    /// the only one that stays may have lost its disk already, and the old replicas have everything.
     fn complete_reassignment(&mut self) {
         let after = &mut self.after;
         if after.adding.is_empty() && after.removing.is_empty() {
@@ -187,7 +188,8 @@ impl<'a> PartitionEdit<'a> {
             return;
         }
         let replicas: Vec<i32> = after.replicas.iter().copied().filter(stays).collect();
-        if replicas.is_empty() {
+        let enough = self.rules.min_insync_replicas.min(replicas.len()).max(1);
+        if replicas.is_empty() || (!after.removing.is_empty() && isr.len() < enough) {
             return;
         }
         after.isr = isr;

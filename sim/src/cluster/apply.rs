@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use protocol::ErrorCode;
 use quorum::MetadataImage;
 use quorum::image::{PartitionImage, TopicImage};
-use replica::{Assignment, Replica, Rules};
+use replica::{Assignment, Changed, Replica, Rules};
 use storage::{DiskError, LogConfig};
 
 use super::coordinator::Coordinator;
@@ -85,10 +86,11 @@ impl World {
         if !partition.replicas.contains(&id) {
             process.offline.remove(&key);
             if let Some(mut hosted) = process.partitions.remove(&key) {
-                let changed = hosted.replica.remove();
+                // Who waits is told below.
+                let _: Changed = hosted.replica.remove();
                 let waits = std::mem::take(&mut hosted.waits);
                 process.log_dir.remove_log(&topic.name, key.1, &key.0.to_string())?;
-                self.fail_waits(machine, waits, changed);
+                self.fail_waits(machine, key, waits, ErrorCode::NOT_LEADER_OR_FOLLOWER);
             }
             return Ok(());
         }
@@ -154,6 +156,7 @@ impl World {
     /// What others have committed is known before groups are served.
     pub(super) fn load_coordinator(&mut self, machine: usize, key: Key) -> Result<(), String> {
         let skips = self.has(Mistake::CoordinatorServesUnloaded);
+        let now = self.group_now(machine);
         let Some(process) = &mut self.machines[machine].process else { return Ok(()) };
         let Some(hosted) = process.partitions.get_mut(&key) else { return Ok(()) };
         let log = hosted.replica.log();
@@ -171,8 +174,9 @@ impl World {
         };
         let Some(coordinator) = &mut hosted.coordinator else { return Ok(()) };
         if leads && coordinator.epoch == epoch && !coordinator.loaded {
-            coordinator.load(&batches);
+            coordinator.load(&batches, now)?;
             self.checker.coordinator_loaded(key, epoch, coordinator)?;
+            self.task(machine, 1, Task::Groups(key, epoch));
         }
         Ok(())
     }

@@ -40,11 +40,13 @@ pub enum Mistake {
     FollowerServesAll,
     /// DeleteRecords takes away what is not committed.
     DeletesUncommitted,
+    /// A coordinator takes offsets of any generation.
+    CommitsUnfenced,
 }
 
 impl Mistake {
     /// All of them.
-    pub const ALL: [Mistake; 11] = [
+    pub const ALL: [Mistake; 12] = [
         Mistake::AnswersBeforeCommit,
         Mistake::GroupAnswersEarly,
         Mistake::ProducersForgotten,
@@ -56,6 +58,7 @@ impl Mistake {
         Mistake::NeverTruncates,
         Mistake::FollowerServesAll,
         Mistake::DeletesUncommitted,
+        Mistake::CommitsUnfenced,
     ];
 }
 

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use protocol::records::{Batch, BatchHeader};
 
-use super::coordinator::Coordinator;
+use super::coordinator::{Coordinator, Offset};
+use super::group_check::GroupChecker;
 use super::hosted::Hosted;
 use super::message::Key;
 use crate::metadata_check::MetadataChecker;
@@ -29,8 +30,8 @@ struct Partition {
     marks: BTreeMap<(usize, i32), i64>,
     /// The next sequence of each producer, and where its last batch is.
     sequences: BTreeMap<i64, (i32, i64)>,
-    /// What groups were told is committed, and the epoch that this was in or after.
-    groups: BTreeSet<(usize, i64, i32)>,
+    /// What members were told is committed, and the epoch that this was in or after.
+    offsets: BTreeSet<(Offset, i32)>,
     epochs: BTreeMap<i32, usize>,
 }
 
@@ -41,6 +42,7 @@ pub(super) struct Checker {
     pub(super) metadata: MetadataChecker,
     /// Numbers in the metadata are there for ever once they are acknowledged.
     pub(super) notes: Notes,
+    pub(super) groups: GroupChecker,
     partitions: BTreeMap<Key, Partition>,
     producer_ids: BTreeSet<i64>,
     acknowledged: u32,
@@ -166,18 +168,15 @@ impl Checker {
         }
     }
 
-    /// A group is told that its offset is committed.
-    pub(super) fn group_acknowledged(
-        &mut self,
-        key: Key,
-        group: usize,
-        offset: i64,
-    ) -> Result<(), String> {
-        self.acknowledged += 1;
+    /// A member is told that an offset is committed.
+    pub(super) fn offset_told(&mut self, key: Key, offset: Offset) {
         let of = self.partitions.entry(key).or_default();
         let epoch = of.epochs.last_key_value().map_or(0, |(epoch, _)| *epoch);
-        of.groups.insert((group, offset, epoch));
-        Ok(())
+        of.offsets.insert((offset, epoch));
+    }
+
+    pub(super) fn count_acknowledged(&mut self) {
+        self.acknowledged += 1;
     }
 
     /// A coordinator begins to serve: it knows what was told under coordinators before it.
@@ -188,12 +187,11 @@ impl Checker {
         coordinator: &Coordinator,
     ) -> Result<(), String> {
         let Some(of) = self.partitions.get(&key) else { return Ok(()) };
-        let lost =
-            |told: &&(usize, i64, i32)| told.2 < epoch && !coordinator.has_seen(told.0, told.1);
-        match of.groups.iter().find(lost) {
+        let lost = |told: &&(Offset, i32)| told.1 < epoch && !coordinator.has_seen(&told.0);
+        match of.offsets.iter().find(lost) {
             None => Ok(()),
-            Some((group, offset, told)) => Err(format!(
-                "group {group} was told in epoch {told} that {offset} is committed, and the coordinator of epoch {epoch} does not know it"
+            Some(((group, partition, offset), told)) => Err(format!(
+                "group {group} was told in epoch {told} that {offset} of {partition} is committed, and the coordinator of epoch {epoch} does not know it"
             )),
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use quorum::MetadataImage;
 
 use super::consumer::Consumer;
-use super::group::Group;
+use super::member::Member;
 use super::message::{Key, Message};
 use super::producer::Producer;
 use super::scenario::Plan;
@@ -29,16 +29,17 @@ pub(super) struct Client {
 pub(super) enum Kind {
     Producer(Producer),
     Consumer(Consumer),
-    Group(Group),
+    Member(Member),
 }
 
 impl Client {
     pub(super) fn all(plan: &Plan) -> Vec<Client> {
         let producers = (0..plan.producers).map(|_| Kind::Producer(Producer::new(plan)));
         let consumers = (0..plan.consumers).map(|_| Kind::Consumer(Consumer::new(plan)));
-        let groups = (0..plan.groups).map(|group| Kind::Group(Group::new(group)));
+        let members = (0..plan.groups * plan.members).map(|n| n % plan.groups);
+        let members = members.map(|group| Kind::Member(Member::new(group)));
         let client = |kind| Client { kind, image: None, asked_at: 0, next_id: 0 };
-        producers.chain(consumers).chain(groups).map(client).collect()
+        producers.chain(consumers).chain(members).map(client).collect()
     }
 
     pub(super) fn id(&mut self) -> u64 {
@@ -79,7 +80,7 @@ impl World {
         match self.clients[client].kind {
             Kind::Producer(_) => self.producer_acts(client),
             Kind::Consumer(_) => self.consumer_acts(client),
-            Kind::Group(_) => self.group_acts(client),
+            Kind::Member(_) => self.member_acts(client),
         }
         Ok(())
     }
@@ -120,7 +121,7 @@ impl World {
             Message::Reply { id, reply } => self.producer_is_told(client, id, reply),
             Message::Consumed { id, result } => self.consumed(client, from, id, result),
             Message::Ended { id, result } => self.ended(client, id, result),
-            Message::Committed { id, result } => self.group_committed(client, id, result),
+            Message::GroupTold { id, told } => self.member_is_told(client, id, told),
             _ => Ok(()),
         }
     }

@@ -1,52 +1,80 @@
-//! [`Coordinator`]: the groups' offsets, as the leader of their partition keeps them.
+//! [`Coordinator`]: the groups of a partition of `__consumer_offsets`, as its leader keeps them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
+use groups::record::{self, Entry};
+use groups::{Cell, Now, Replay, Shard};
+use protocol::Str;
 use protocol::records::Batch;
 
-/// What a coordinator knows under one leadership. Offsets are written as records, applied when they are committed, and only
-/// then answered; a new coordinator loads what its predecessors wrote before it serves.
-#[derive(Debug, Default)]
+use super::DATA_TOPIC;
+
+/// Group, partition of the data, offset.
+pub(super) type Offset = (usize, i32, i64);
+
+/// What a coordinator knows under one leadership. A new one loads what its predecessors wrote before it serves.
+#[derive(Debug)]
 pub(super) struct Coordinator {
     pub(super) epoch: i32,
     pub(super) loaded: bool,
-    offsets: BTreeMap<usize, i64>,
-    /// Everything that was loaded, for the checks.
-    seen: BTreeSet<(usize, i64)>,
+    /// Who waits: address in the network, and request.
+    pub(super) shard: Shard<(usize, u64)>,
+    requests: u64,
+    /// Every offset that was loaded, for the checks.
+    seen: BTreeSet<Offset>,
+}
+
+/// A group's id.
+pub(super) fn group_name(group: usize) -> Str {
+    Str::from(format!("g{group}"))
 }
 
 impl Coordinator {
     pub(super) fn new(epoch: i32) -> Self {
-        Self { epoch, ..Self::default() }
+        let (shard, seen) = (Shard::default(), BTreeSet::new());
+        Self { epoch, loaded: false, shard, requests: 0, seen }
     }
 
-    /// Takes what is in the log. What comes later is newer.
-    pub(super) fn load(&mut self, batches: &[Batch]) {
+    /// Takes what is in the log, as `broker::group::load` does. What comes later is newer.
+    pub(super) fn load(&mut self, batches: &[Batch], now: Now) -> Result<(), String> {
+        let mut replay = Replay::default();
         for batch in batches {
             for record in batch.records().into_iter().flatten().flatten() {
-                let text = |bytes: Option<bytes::Bytes>| {
-                    String::from_utf8_lossy(&bytes.unwrap_or_default()).parse::<i64>().ok()
-                };
-                if let (Some(group), Some(offset)) = (text(record.key), text(record.value)) {
-                    self.offsets.insert(group as usize, offset);
-                    self.seen.insert((group as usize, offset));
+                let Some(key) = &record.key else { continue };
+                let entry = record::decode(key, record.value.as_ref(), record.offset);
+                let entry = entry.map_err(|e| format!("a record of a group: {e}"))?;
+                if let Entry::Offset { group, partition, committed: Some(committed), .. } = &entry
+                    && let Some(group) = group.strip_prefix('g').and_then(|n| n.parse().ok())
+                {
+                    self.seen.insert((group, *partition, committed.offset));
                 }
+                replay.apply(entry);
             }
         }
+        self.shard = replay.finish(now);
         self.loaded = true;
+        Ok(())
     }
 
-    pub(super) fn committed(&mut self, group: usize, offset: i64) {
-        self.offsets.insert(group, offset);
+    /// The next request's id.
+    pub(super) fn request(&mut self) -> u64 {
+        self.requests += 1;
+        self.requests
+    }
+
+    pub(super) fn cell(&mut self, group: usize) -> Option<&mut Cell> {
+        self.shard.cells.get_mut(&group_name(group))
     }
 
     /// Whether an offset was among what was loaded.
-    pub(super) fn has_seen(&self, group: usize, offset: i64) -> bool {
-        self.seen.contains(&(group, offset))
+    pub(super) fn has_seen(&self, offset: &Offset) -> bool {
+        self.seen.contains(offset)
     }
 
     /// -1: none.
-    pub(super) fn offset(&self, group: usize) -> i64 {
-        self.offsets.get(&group).copied().unwrap_or(-1)
+    pub(super) fn offset(&self, group: usize, partition: i32) -> i64 {
+        let cell = self.shard.cells.get(&group_name(group));
+        let committed = cell.and_then(|cell| cell.offsets.get(DATA_TOPIC, partition));
+        committed.map_or(-1, |committed| committed.offset)
     }
 }

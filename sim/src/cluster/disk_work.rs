@@ -60,7 +60,7 @@ impl World {
                 hosted.replica.log_mut().flush_failed(&plan, &error);
                 process.gate.lock().refused(&error);
                 let waits = std::mem::take(&mut hosted.waits);
-                self.refuse_waits(machine, waits, protocol::ErrorCode::KAFKA_STORAGE_ERROR);
+                self.fail_waits(machine, key, waits, protocol::ErrorCode::KAFKA_STORAGE_ERROR);
                 if !error.is_transient() && error.failure != DiskFailure::NotFound {
                     return self.disk_failed(machine, &error);
                 }

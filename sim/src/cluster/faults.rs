@@ -267,6 +267,7 @@ impl World {
         if broker.is_some_and(|broker| !broker.fenced) {
             return Err(format!("{machine} is silent for {STRAGGLER_MS} ms, and not fenced"));
         }
+        self.absent = None;
         self.at(0, Event::Start(machine));
         Ok(())
     }
@@ -327,6 +328,7 @@ impl World {
             self.repaired(machine);
             if straggler == Some(machine) {
                 self.go_down(machine, false);
+                self.absent = straggler;
                 self.at(STRAGGLER_MS, Event::Straggler(machine));
             } else {
                 self.at(1, Event::Start(machine));

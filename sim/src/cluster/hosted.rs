@@ -1,6 +1,8 @@
 //! [`Hosted`]: a partition's replica in a process, and who waits for it.
 
 use bytes::{Bytes, BytesMut};
+use groups::record::KeyValue;
+use groups::{CommittedOffset, Persist};
 use protocol::records::{Batch, BatchBuilder, Compression, batches};
 use protocol::{ErrorCode, Segment};
 use replica::{ReadRange, Replica};
@@ -10,16 +12,39 @@ use storage::{WriteGate, Writes};
 
 use super::coordinator::Coordinator;
 
-/// Who is answered when records are committed.
-#[derive(Debug, Clone, Copy)]
+/// Who is told when records are committed.
+#[derive(Debug, Clone)]
 pub(super) struct CommitWait {
     pub(super) from: usize,
     pub(super) id: u64,
     pub(super) base: i64,
     pub(super) end: i64,
     pub(super) deadline: u64,
-    /// Of a group, not of a producer: which, and what it commits.
-    pub(super) group: Option<(usize, i64)>,
+    pub(super) what: Waited,
+}
+
+/// What is waited for.
+#[derive(Debug, Clone)]
+pub(super) enum Waited {
+    /// A producer's batch.
+    Produced,
+    /// A group's offset.
+    Offset(OffsetWait),
+    /// A group as it is, under the coordinator of this epoch.
+    Group { epoch: i32, group: usize, persist: Persist },
+}
+
+/// An offset that a member commits.
+#[derive(Debug, Clone)]
+pub(super) struct OffsetWait {
+    /// The coordinator's.
+    pub(super) epoch: i32,
+    pub(super) group: usize,
+    pub(super) partition: i32,
+    pub(super) committed: CommittedOffset,
+    pub(super) generation: i32,
+    /// When the coordinator took it.
+    pub(super) at: u64,
 }
 
 /// A partition in a process.
@@ -165,8 +190,8 @@ impl Hosted {
 }
 
 /// A batch of one record without a producer.
-pub(super) fn plain_batch(wall_ms: i64, key: &str, value: &str) -> Option<Bytes> {
+pub(super) fn record_batch(wall_ms: i64, (key, value): &KeyValue) -> Option<Bytes> {
     let mut builder = BatchBuilder::new(Compression::None);
-    builder.append(wall_ms, Some(key.as_bytes()), Some(value.as_bytes()), &[]).ok()?;
+    builder.append(wall_ms, Some(key), value.as_deref(), &[]).ok()?;
     builder.build().ok()
 }

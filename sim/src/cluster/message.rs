@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use protocol::{ErrorCode, Uuid};
+use groups::{JoinAnswer, SyncAnswer};
+use protocol::{ErrorCode, Str, Uuid};
 use quorum::MetadataImage;
 use quorum::controller::{HeartbeatAnswer, IsrChange, Reassignment};
 use quorum::image::PartitionImage;
@@ -79,20 +80,43 @@ pub(super) enum Message {
         id: u64,
         result: Result<i64, ErrorCode>,
     },
-    Commit {
+    /// Of a member of a group, to its coordinator.
+    Group {
         id: u64,
         key: Key,
         group: usize,
-        offset: i64,
+        ask: Ask,
     },
-    Committed {
+    GroupTold {
         id: u64,
-        result: Result<(), ErrorCode>,
+        told: Told,
     },
     Metadata,
     MetadataIs {
         image: Arc<MetadataImage>,
     },
+}
+
+/// What a member of a group asks.
+#[derive(Debug, Clone)]
+pub(super) enum Ask {
+    Join { member: Str },
+    Sync { member: Str, generation: i32, assignments: Vec<(Str, Vec<i32>)> },
+    Heartbeat { member: Str, generation: i32 },
+    Leave { member: Str },
+    Commit { member: Str, generation: i32, partition: i32, offset: i64 },
+    Offsets,
+}
+
+/// What it is told.
+#[derive(Debug, Clone)]
+pub(super) enum Told {
+    Joined(JoinAnswer),
+    Synced(SyncAnswer),
+    /// Of a heartbeat, a goodbye or a commit.
+    Code(ErrorCode),
+    /// By partition; -1 where nothing is committed.
+    Offsets(Result<Vec<(i32, i64)>, ErrorCode>),
 }
 
 /// What a leader answers for one partition.

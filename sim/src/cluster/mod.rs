@@ -10,12 +10,12 @@
 //! | `quorum_io`, `calls` | the quorum's node; what is asked of the active controller |
 //! | `lifecycle` | registration, heartbeats, a controlled stop |
 //! | `apply` | from a committed image to replicas |
-//! | `hosted`, `serve`, `fetcher`, `isr`, `disk_work`, `coordinator` | a broker's work around [`replica::Replica`] |
-//! | `client`, `producer`, `consumer`, `group`, `admin` | who uses the cluster |
+//! | `hosted`, `serve`, `fetcher`, `isr`, `disk_work`, `coordinator`, `group_work` | a broker's work around [`replica::Replica`] |
+//! | `client`, `producer`, `consumer`, `member`, `admin` | who uses the cluster |
 //! | `faults` | what goes wrong when, and the end of it |
-//! | `check`, `progress` | what must never happen, and what has to |
+//! | `check`, `group_check`, `progress` | what must never happen, and what has to |
 //!
-//! The state machines are the product's own (`quorum`, `replica`, `storage`); what is here stands for the executors of `broker`,
+//! The state machines are the product's own (`quorum`, `replica`, `groups`, `storage`); what is here stands for the executors of `broker`,
 //! with their rules and without their threads. A run has a time of faults, then everything is healed, and the cluster must
 //! get on within a bound.
 
@@ -31,11 +31,13 @@ mod coordinator;
 mod disk_work;
 mod faults;
 mod fetcher;
-mod group;
+mod group_check;
+mod group_work;
 mod hosted;
 mod isr;
 mod lifecycle;
 mod machine;
+mod member;
 mod message;
 mod producer;
 mod progress;
@@ -72,6 +74,8 @@ const OFFSETS_TOPIC: &str = "__consumer_offsets";
 pub struct Report {
     /// Batches and groups' offsets that were acknowledged.
     pub acknowledged: u32,
+    /// Assignments that members of groups were given.
+    pub assignments: u32,
     /// Leaders that partitions have had.
     pub elections: u32,
     /// Controllers that there were.
@@ -100,6 +104,7 @@ impl Report {
     /// Adds another run's.
     pub fn add(&mut self, other: &Report) {
         self.acknowledged += other.acknowledged;
+        self.assignments += other.assignments;
         self.elections += other.elections;
         self.controllers += other.controllers;
         self.deaths += other.deaths;

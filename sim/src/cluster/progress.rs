@@ -87,8 +87,8 @@ impl World {
                 Kind::Producer(producer) if !producer.is_done() => {
                     return Some(format!("client {number} has not produced all"));
                 }
-                Kind::Group(group) if !group.is_done() => {
-                    return Some(format!("client {number} cannot commit"));
+                Kind::Member(member) if member.settled().is_none() => {
+                    return Some(format!("client {number} has not settled in its group"));
                 }
                 Kind::Consumer(consumer) => {
                     for index in 0..self.plan.data_partitions {
@@ -104,7 +104,23 @@ impl World {
                 _ => {}
             }
         }
-        None
+        (0..self.plan.groups).find_map(|group| self.group_lacks(group))
+    }
+
+    /// All members are of one generation, and have all partitions among them.
+    fn group_lacks(&self, group: usize) -> Option<String> {
+        let settled: Vec<_> = self
+            .clients
+            .iter()
+            .filter_map(|client| match &client.kind {
+                Kind::Member(member) if member.group == group => member.settled(),
+                _ => None,
+            })
+            .collect();
+        let same = settled.windows(2).all(|two| two[0].0 == two[1].0);
+        let count: usize = settled.iter().map(|(_, assigned)| assigned.len()).sum();
+        let all = i32::try_from(count) == Ok(self.plan.data_partitions);
+        (!(same && all)).then(|| format!("group {group} is not one: {settled:?}"))
     }
 
     fn end_of(&self, index: i32) -> Option<i64> {
@@ -124,8 +140,8 @@ impl World {
                 if hosted.is_offsets() {
                     let log = hosted.replica.log();
                     let batches = hosted.batches(log.start_offset(), log.end_offset())?;
-                    let mut all = super::coordinator::Coordinator::default();
-                    all.load(&batches);
+                    let mut all = super::coordinator::Coordinator::new(-1);
+                    all.load(&batches, self.group_now(machine.id))?;
                     self.checker.coordinator_loaded(*key, i32::MAX, &all)?;
                     self.same_offsets(hosted, &all)?;
                 }
@@ -141,9 +157,14 @@ impl World {
     ) -> Result<(), String> {
         let Some(served) = &hosted.coordinator else { return Ok(()) };
         for group in 0..self.plan.groups {
-            let (told, written) = (served.offset(group), all.offset(group));
-            if told != written {
-                return Err(format!("group {group} is told {told}, and has committed {written}"));
+            for partition in 0..self.plan.data_partitions {
+                let told = served.offset(group, partition);
+                let written = all.offset(group, partition);
+                if told != written {
+                    return Err(format!(
+                        "group {group} is told {told} of {partition}, and has committed {written}"
+                    ));
+                }
             }
         }
         Ok(())

@@ -164,6 +164,8 @@ pub(super) struct Plan {
     pub(super) producers: usize,
     pub(super) consumers: usize,
     pub(super) groups: usize,
+    /// Of each group.
+    pub(super) members: usize,
     /// The longest pause between two faults.
     pub(super) fault_every_ms: u64,
     /// The longest pause between two changes of the metadata that concern no partition.
@@ -204,6 +206,7 @@ impl Plan {
             producers: random.usize(1..=3),
             consumers: random.usize(1..=2),
             groups: random.usize(1..=2),
+            members: random.usize(1..=3),
             fault_every_ms: [300, 900, 2_500][random.usize(..3)],
             note_every_ms: [20, 200, 1_500][random.usize(..3)],
         }

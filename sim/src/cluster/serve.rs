@@ -6,7 +6,7 @@ use bytes::Bytes;
 use protocol::ErrorCode;
 use replica::{Changed, FetchPosition, FollowerFetch, ServeError};
 
-use super::hosted::{Appended, CommitWait, Hosted, plain_batch};
+use super::hosted::{Appended, CommitWait, Hosted, Waited};
 use super::message::{Key, Message, Part, Records};
 use super::world::{Task, World};
 use super::{Mistake, PRODUCE_MS};
@@ -46,8 +46,8 @@ impl World {
                 let result = self.list_end(machine, key, leader_epoch);
                 self.send(machine, from, Message::Ended { id, result });
             }
-            Message::Commit { id, key, group, offset } => {
-                self.commit(machine, from, id, key, (group, offset));
+            Message::Group { id, key, group, ask } => {
+                self.serve_group(machine, (from, id), key, group, ask);
             }
             Message::Metadata => {
                 let Some(process) = self.process(machine) else { return Ok(()) };
@@ -175,11 +175,18 @@ impl World {
     }
 
     fn produce(&mut self, machine: usize, from: usize, id: u64, key: Key, batch: &Bytes) {
-        let result = self.append(machine, key, batch);
-        self.wait_or_answer(machine, key, (from, id), None, result);
+        match self.append(machine, key, batch) {
+            Ok(appended) => self.wait(machine, key, (from, id), Waited::Produced, appended),
+            Err(error) => self.send(machine, from, Message::Produced { id, result: Err(error) }),
+        }
     }
 
-    fn append(&mut self, machine: usize, key: Key, batch: &Bytes) -> Result<Appended, ErrorCode> {
+    pub(super) fn append(
+        &mut self,
+        machine: usize,
+        key: Key,
+        batch: &Bytes,
+    ) -> Result<Appended, ErrorCode> {
         let (_, wall) = self.clocks(machine);
         let forgetful = self.has(Mistake::ProducersForgotten);
         let process = self.process(machine).ok_or(ErrorCode::NOT_LEADER_OR_FOLLOWER)?;
@@ -193,32 +200,36 @@ impl World {
         result
     }
 
-    fn wait_or_answer(
+    /// Answers when what was appended is committed.
+    pub(super) fn wait(
         &mut self,
         machine: usize,
         key: Key,
         (from, id): (usize, u64),
-        group: Option<(usize, i64)>,
-        result: Result<Appended, ErrorCode>,
+        what: Waited,
+        appended: Appended,
     ) {
-        let (base, end, changed) = match result {
-            Ok(Appended::New { base, end, changed }) => (base, end, changed),
-            Ok(Appended::Duplicate { base, end }) => (base, end, Changed::default()),
-            Err(error) => return self.refuse(machine, (from, id), group, error),
+        let (base, end, changed) = match appended {
+            Appended::New { base, end, changed } => (base, end, changed),
+            Appended::Duplicate { base, end } => (base, end, Changed::default()),
         };
-        let deadline = self.now() + PRODUCE_MS;
-        let wait = CommitWait { from, id, base, end, deadline, group };
-        let early = match group {
-            Some(_) => self.has(Mistake::GroupAnswersEarly),
-            None => self.has(Mistake::AnswersBeforeCommit),
+        let produced = matches!(what, Waited::Produced);
+        let early = match produced {
+            true => self.has(Mistake::AnswersBeforeCommit),
+            false => self.has(Mistake::GroupAnswersEarly),
         };
+        // A coordinator waits for as long as it leads.
+        let deadline = if produced { self.now() + PRODUCE_MS } else { u64::MAX };
+        let wait = CommitWait { from, id, base, end, deadline, what };
         if early {
-            self.answer_wait(machine, key, wait);
+            self.settle(machine, key, wait, Ok(()));
         } else if let Some(process) = self.process(machine)
             && let Some(hosted) = process.partitions.get_mut(&key)
         {
             hosted.waits.push(wait);
-            self.task(machine, PRODUCE_MS, Task::ProduceTimeout(key));
+            if produced {
+                self.task(machine, PRODUCE_MS, Task::ProduceTimeout(key));
+            }
         }
         if self.plan.flush_before_ack {
             self.request_flush(machine, key);
@@ -227,50 +238,40 @@ impl World {
         self.news(machine, key, Changed { committed: true, ..changed });
     }
 
-    fn refuse(
+    /// Somebody has waited long enough.
+    fn settle(
         &mut self,
         machine: usize,
-        (from, id): (usize, u64),
-        group: Option<(usize, i64)>,
-        error: ErrorCode,
+        key: Key,
+        wait: CommitWait,
+        result: Result<(), ErrorCode>,
     ) {
-        let message = match group {
-            None => Message::Produced { id, result: Err(error) },
-            Some(_) => Message::Committed { id, result: Err(error) },
-        };
-        self.send(machine, from, message);
+        let CommitWait { from, id, base, .. } = wait;
+        match wait.what {
+            Waited::Produced => {
+                let result = result.map(|()| base);
+                self.send(machine, from, Message::Produced { id, result });
+            }
+            Waited::Offset(offset) => {
+                self.offset_settled(machine, key, (from, id), (offset, base), result);
+            }
+            Waited::Group { epoch, group, persist } => {
+                self.group_settled(machine, key, (epoch, group, persist), result);
+            }
+        }
     }
 
-    pub(super) fn refuse_waits(
+    /// Nobody here will learn what becomes of these records.
+    pub(super) fn fail_waits(
         &mut self,
         machine: usize,
+        key: Key,
         waits: Vec<CommitWait>,
         error: ErrorCode,
     ) {
         for wait in waits {
-            self.refuse(machine, (wait.from, wait.id), wait.group, error);
+            self.settle(machine, key, wait, Err(error));
         }
-    }
-
-    pub(super) fn fail_waits(&mut self, machine: usize, waits: Vec<CommitWait>, changed: Changed) {
-        let _ = changed;
-        self.refuse_waits(machine, waits, ErrorCode::NOT_LEADER_OR_FOLLOWER);
-    }
-
-    fn answer_wait(&mut self, machine: usize, key: Key, wait: CommitWait) {
-        let message = match wait.group {
-            None => Message::Produced { id: wait.id, result: Ok(wait.base) },
-            Some((group, offset)) => {
-                if let Some(process) = self.process(machine)
-                    && let Some(hosted) = process.partitions.get_mut(&key)
-                    && let Some(coordinator) = &mut hosted.coordinator
-                {
-                    coordinator.committed(group, offset);
-                }
-                Message::Committed { id: wait.id, result: Ok(()) }
-            }
-        };
-        self.send(machine, wait.from, message);
     }
 
     pub(super) fn produce_timeout(&mut self, machine: usize, key: Key) -> Result<(), String> {
@@ -279,7 +280,9 @@ impl World {
         let Some(hosted) = process.partitions.get_mut(&key) else { return Ok(()) };
         let late: Vec<CommitWait> =
             hosted.waits.extract_if(.., |wait| wait.deadline <= now).collect();
-        self.refuse_waits(machine, late, ErrorCode::REQUEST_TIMED_OUT);
+        for wait in late {
+            self.settle(machine, key, wait, Err(ErrorCode::REQUEST_TIMED_OUT));
+        }
         Ok(())
     }
 
@@ -296,14 +299,14 @@ impl World {
             if acknowledges {
                 answered = waits;
             } else {
-                self.fail_waits(machine, waits, changed);
+                self.fail_waits(machine, key, waits, ErrorCode::NOT_LEADER_OR_FOLLOWER);
             }
         } else if changed.committed {
             let mark = hosted.replica.high_watermark().offset;
             answered = hosted.waits.extract_if(.., |wait| wait.end <= mark).collect();
         }
         for wait in answered {
-            self.answer_wait(machine, key, wait);
+            self.settle(machine, key, wait, Ok(()));
         }
         if changed.role {
             self.role_taken(machine, key);
@@ -379,27 +382,7 @@ impl World {
         hosted.replica.committed_end(leader_epoch).map_err(ServeError::code)
     }
 
-    /// A group commits an offset: written as a record, answered when that is committed.
-    fn commit(
-        &mut self,
-        machine: usize,
-        from: usize,
-        id: u64,
-        key: Key,
-        (group, offset): (usize, i64),
-    ) {
-        let (_, wall) = self.clocks(machine);
-        let result = match self.coordinates(machine, &key) {
-            Ok(()) => match plain_batch(wall, &group.to_string(), &offset.to_string()) {
-                Some(batch) => self.append(machine, key, &batch),
-                None => Err(ErrorCode::UNKNOWN_SERVER_ERROR),
-            },
-            Err(error) => Err(error),
-        };
-        self.wait_or_answer(machine, key, (from, id), Some((group, offset)), result);
-    }
-
-    fn coordinates(&self, machine: usize, key: &Key) -> Result<(), ErrorCode> {
+    pub(super) fn coordinates(&self, machine: usize, key: &Key) -> Result<(), ErrorCode> {
         let hosted = self.led(machine, key)?;
         hosted.replica.serve(-1).map_err(|_| ErrorCode::NOT_COORDINATOR)?;
         let coordinator = hosted.coordinator.as_ref().ok_or(ErrorCode::NOT_COORDINATOR)?;

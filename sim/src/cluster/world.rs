@@ -39,6 +39,8 @@ pub(super) enum Task {
     LookAtIsr,
     LookAtIsrOnce,
     Load(Key),
+    /// Deadlines of groups, under the leadership of this epoch.
+    Groups(Key, i32),
     Duties,
     Housekeeping,
     ProduceTimeout(Key),
@@ -103,6 +105,8 @@ pub(super) struct World {
     trace: bool,
     pub(super) healed: bool,
     pub(super) ambush: Option<Ambush>,
+    /// A machine that stays down for a while, whoever wants to start it.
+    pub(super) absent: Option<usize>,
 }
 
 impl World {
@@ -141,6 +145,7 @@ impl World {
             trace,
             healed: false,
             ambush: None,
+            absent: None,
         }
     }
 
@@ -196,7 +201,8 @@ impl World {
                 break;
             }
             self.happen(event)?;
-            if let Some(what) = self.checker.violation.take() {
+            let violation = self.checker.violation.take();
+            if let Some(what) = violation.or_else(|| self.checker.groups.violation.take()) {
                 return Err(what);
             }
             if self.healed && self.now >= looked + 100 {
@@ -292,6 +298,7 @@ impl World {
                 self.propose_isr(machine, true)
             }
             Task::Load(key) => self.load_coordinator(machine, key),
+            Task::Groups(key, epoch) => self.tick_groups(machine, key, epoch),
             Task::Duties => self.duties(machine),
             Task::Housekeeping => self.housekeeping(machine),
             Task::ProduceTimeout(key) => self.produce_timeout(machine, key),
@@ -341,7 +348,7 @@ impl World {
     }
 
     pub(super) fn start(&mut self, machine: usize) -> Result<(), String> {
-        if self.machines[machine].process.is_some() {
+        if self.machines[machine].process.is_some() || self.absent == Some(machine) {
             return Ok(());
         }
         let incarnation = Uuid::from_random(self.random.u128(..));
@@ -397,6 +404,7 @@ impl World {
         self.report.elections = self.checker.elections();
         self.report.controllers = self.checker.metadata.leaders.len() as u32;
         self.report.acknowledged = self.checker.acknowledged();
+        self.report.assignments = self.checker.groups.count;
         self.report.simulated_ms = self.now;
         Ok(self.report)
     }

@@ -275,6 +275,19 @@ fn a_reassignment_is_complete_when_the_new_replicas_are_in_sync() {
     assert!(!world.at("t").is_reassigning());
 }
 
+/// The only one that stays could have lost its disk before anybody knows: the old replicas wait for a second.
+#[test]
+fn a_reassignment_leaves_as_many_in_sync_as_writing_needs() {
+    let mut world = world_with(4, &[0, 1], 2);
+    world.reassign("t", Some(&[2, 1])).unwrap();
+    world.silence(&[1]);
+    world.set_isr("t", &[0, 2]).unwrap();
+    assert!(world.at("t").is_reassigning(), "2 alone is not enough");
+    world.come_back(1, world.epoch_of(1), 2);
+    world.set_isr("t", &[0, 2, 1]).unwrap();
+    assert_eq!(*world.at("t").replicas, [2, 1]);
+}
+
 /// The one that alone has what is committed stays until others have it, although nobody wants it any more.
 #[test]
 fn overriding_a_reassignment_loses_nobody_who_is_needed() {

@@ -1,0 +1,69 @@
+//! [`GroupChecker`]: what members of groups must never see.
+
+use std::collections::BTreeMap;
+
+use protocol::Str;
+
+/// A generation, as its members have been told of it.
+#[derive(Debug, Default)]
+struct Generation {
+    /// When the first member was given its partitions.
+    told_at: u64,
+    assigned: BTreeMap<Str, Vec<i32>>,
+}
+
+/// What the run has shown of groups so far.
+#[derive(Debug, Default)]
+pub(super) struct GroupChecker {
+    /// By group and generation.
+    generations: BTreeMap<(usize, i32), Generation>,
+    /// Assignments that members were given.
+    pub(super) count: u32,
+    pub(super) violation: Option<String>,
+}
+
+impl GroupChecker {
+    /// A member is given partitions: always the same ones in a generation, and nobody else's.
+    pub(super) fn assigned(
+        &mut self,
+        now: u64,
+        (group, generation): (usize, i32),
+        member: Str,
+        partitions: Vec<i32>,
+    ) -> Result<(), String> {
+        self.count += 1;
+        let of = self
+            .generations
+            .entry((group, generation))
+            .or_insert_with(|| Generation { told_at: now, assigned: BTreeMap::new() });
+        if let Some(known) = of.assigned.get(&member)
+            && *known != partitions
+        {
+            return Err(format!(
+                "generation {generation} of group {group}: {member} was given {known:?}, and now {partitions:?}"
+            ));
+        }
+        let others = of.assigned.iter().filter(|(other, _)| **other != member);
+        for (other, theirs) in others {
+            if let Some(both) = theirs.iter().find(|p| partitions.contains(p)) {
+                return Err(format!(
+                    "generation {generation} of group {group}: partition {both} was given to {other} and to {member}"
+                ));
+            }
+        }
+        of.assigned.insert(member, partitions);
+        Ok(())
+    }
+
+    /// An offset is committed that a coordinator took at a time: not from who knew an older generation than others did then.
+    pub(super) fn commits(&mut self, group: usize, generation: i32, taken_at: u64) {
+        let newer = (group, generation + 1)..=(group, i32::MAX);
+        let newer = self.generations.range(newer).find(|(_, of)| of.told_at < taken_at);
+        if let Some(((_, newer), _)) = newer {
+            let what = format!(
+                "group {group} has had generation {newer}, and an offset of generation {generation} was taken after that"
+            );
+            self.violation.get_or_insert(what);
+        }
+    }
+}

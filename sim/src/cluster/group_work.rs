@@ -1,0 +1,353 @@
+//! What a coordinator does for the members of its groups, as `broker::group` does around [`groups::Shard`].
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use groups::{
+    CommittedOffset, Effect, GroupSettings, Join, JoinAnswer, Leaving, Now, Persist, Sync,
+    SyncAnswer, record,
+};
+use protocol::{ErrorCode, Str};
+
+use super::coordinator::{Coordinator, group_name};
+use super::hosted::{OffsetWait, Waited, record_batch};
+use super::message::{Ask, Key, Message, Told};
+use super::world::{Task, World};
+use super::{DATA_TOPIC, Mistake};
+
+const SETTINGS: GroupSettings = GroupSettings {
+    initial_rebalance_delay_ms: 80,
+    min_session_timeout_ms: 100,
+    max_session_timeout_ms: 60_000,
+    max_size: 100,
+};
+/// `session.timeout.ms` of members.
+const SESSION_MS: i32 = 1_200;
+/// `max.poll.interval.ms` of members.
+const REBALANCE_MS: i32 = 1_500;
+/// How often deadlines are looked at.
+const TICK_MS: u64 = 40;
+
+/// The only assignor.
+const ASSIGNOR: &str = "range";
+const PROTOCOL_TYPE: &str = "consumer";
+
+impl World {
+    pub(super) fn serve_group(
+        &mut self,
+        machine: usize,
+        (from, id): (usize, u64),
+        key: Key,
+        group: usize,
+        ask: Ask,
+    ) {
+        if let Err(error) = self.coordinates(machine, &key) {
+            return self.tell_member(machine, (from, id), refusal(&ask, error));
+        }
+        let now = self.group_now(machine);
+        match ask {
+            Ask::Join { member } => self.join_group(machine, (from, id), key, group, member),
+            Ask::Sync { member, generation, assignments } => {
+                let assignments = assignments
+                    .into_iter()
+                    .map(|(member, parts)| (member, parts.iter().map(|p| *p as u8).collect()))
+                    .collect();
+                let sync = Sync {
+                    request: 0,
+                    generation,
+                    member_id: member,
+                    instance_id: None,
+                    protocol_type: None,
+                    protocol_name: None,
+                    assignments,
+                };
+                self.sync_group(machine, (from, id), key, group, sync);
+            }
+            Ask::Heartbeat { member, generation } => {
+                let cell = self.coordinator(machine, &key).and_then(|of| of.cell(group));
+                let code = cell.map_or(ErrorCode::UNKNOWN_MEMBER_ID, |cell| {
+                    cell.group.heartbeat(&member, None, generation, now)
+                });
+                self.tell_member(machine, (from, id), Told::Code(code));
+            }
+            Ask::Leave { member } => {
+                let leaving = Leaving { member_id: member, instance_id: None };
+                let mut effects = Vec::new();
+                let cell = self.coordinator(machine, &key).and_then(|of| of.cell(group));
+                let code = cell.map_or(ErrorCode::UNKNOWN_MEMBER_ID, |cell| {
+                    cell.group.leave(&leaving, &SETTINGS, now, &mut effects)
+                });
+                self.carry_out(machine, key, group, effects);
+                self.tell_member(machine, (from, id), Told::Code(code));
+            }
+            Ask::Commit { member, generation, partition, offset } => {
+                let commit = (group, partition, offset);
+                let done = self.commit(machine, (from, id), key, (&member, generation), commit);
+                if let Err(code) = done {
+                    self.tell_member(machine, (from, id), Told::Code(code));
+                }
+            }
+            Ask::Offsets => {
+                let partitions = 0..self.plan.data_partitions;
+                let Some(coordinator) = self.coordinator(machine, &key) else { return };
+                let offsets = partitions.map(|p| (p, coordinator.offset(group, p))).collect();
+                self.tell_member(machine, (from, id), Told::Offsets(Ok(offsets)));
+            }
+        }
+    }
+
+    fn tell_member(&mut self, machine: usize, (to, id): (usize, u64), told: Told) {
+        self.send(machine, to, Message::GroupTold { id, told });
+    }
+
+    fn coordinator(&mut self, machine: usize, key: &Key) -> Option<&mut Coordinator> {
+        self.process(machine)?.partitions.get_mut(key)?.coordinator.as_mut()
+    }
+
+    pub(super) fn group_now(&self, machine: usize) -> Now {
+        let (monotonic, wall_ms) = self.clocks(machine);
+        Now { monotonic_ms: u64::try_from(monotonic).unwrap_or(0), wall_ms }
+    }
+
+    fn join_group(
+        &mut self,
+        machine: usize,
+        who: (usize, u64),
+        key: Key,
+        group: usize,
+        member: Str,
+    ) {
+        let fresh = Str::from(format!("m{:x}", self.random.u64(..)));
+        let (now, name) = (self.group_now(machine), group_name(group));
+        let Some(coordinator) = self.coordinator(machine, &key) else { return };
+        let known = member.is_empty() || coordinator.shard.cells.contains_key(&name);
+        let request = coordinator.request();
+        let Some(cell) = coordinator.shard.get_or_create(&name, now).filter(|_| known) else {
+            let answer = JoinAnswer::error(member, ErrorCode::UNKNOWN_MEMBER_ID);
+            return self.tell_member(machine, who, Told::Joined(answer));
+        };
+        let join = Join {
+            request,
+            member_id: member,
+            instance_id: None,
+            fresh_member_id: fresh,
+            require_known_member_id: true,
+            can_skip_assignment: false,
+            client_id: Str::EMPTY,
+            client_host: Str::EMPTY,
+            rebalance_timeout_ms: REBALANCE_MS,
+            session_timeout_ms: SESSION_MS,
+            protocol_type: PROTOCOL_TYPE.into(),
+            protocols: vec![(ASSIGNOR.into(), Bytes::new())],
+        };
+        let mut effects = Vec::new();
+        cell.group.join(join, &SETTINGS, now, &mut effects);
+        coordinator.shard.waiting.insert(request, who);
+        self.carry_out(machine, key, group, effects);
+    }
+
+    fn sync_group(
+        &mut self,
+        machine: usize,
+        who: (usize, u64),
+        key: Key,
+        group: usize,
+        sync: Sync,
+    ) {
+        let now = self.group_now(machine);
+        let Some(coordinator) = self.coordinator(machine, &key) else { return };
+        let request = coordinator.request();
+        let Some(cell) = coordinator.cell(group) else {
+            let answer = SyncAnswer::error(ErrorCode::UNKNOWN_MEMBER_ID);
+            return self.tell_member(machine, who, Told::Synced(answer));
+        };
+        let mut effects = Vec::new();
+        cell.group.sync(Sync { request, ..sync }, now, &mut effects);
+        coordinator.shard.waiting.insert(request, who);
+        self.carry_out(machine, key, group, effects);
+    }
+
+    /// Carries out a group's effects, and those that follow from them.
+    fn carry_out(&mut self, machine: usize, key: Key, group: usize, effects: Vec<Effect>) {
+        let mut effects = VecDeque::from(effects);
+        while let Some(effect) = effects.pop_front() {
+            let Some(coordinator) = self.coordinator(machine, &key) else { return };
+            match effect {
+                Effect::Joined(request, answer) => {
+                    if let Some(who) = coordinator.shard.waiting.remove(&request) {
+                        self.tell_member(machine, who, Told::Joined(answer));
+                    }
+                }
+                Effect::Synced(request, answer) => {
+                    if let Some(who) = coordinator.shard.waiting.remove(&request) {
+                        self.tell_member(machine, who, Told::Synced(answer));
+                    }
+                }
+                Effect::Persist(persist) => {
+                    if let Err(error) = self.persist(machine, key, group, &persist) {
+                        effects.extend(self.persisted(machine, &key, group, persist, Err(error)));
+                    }
+                }
+            }
+        }
+    }
+
+    fn persist(
+        &mut self,
+        machine: usize,
+        key: Key,
+        group: usize,
+        persist: &Persist,
+    ) -> Result<(), ErrorCode> {
+        let (_, wall) = self.clocks(machine);
+        let Some(coordinator) = self.coordinator(machine, &key) else { return Ok(()) };
+        let epoch = coordinator.epoch;
+        let Some(cell) = coordinator.cell(group) else { return Ok(()) };
+        let record = record::group_record(&cell.group).map_err(|_| ErrorCode::INVALID_REQUEST)?;
+        let batch = record_batch(wall, &record).ok_or(ErrorCode::UNKNOWN_SERVER_ERROR)?;
+        let appended = self.append(machine, key, &batch).map_err(coordinator_error)?;
+        let what = Waited::Group { epoch, group, persist: persist.clone() };
+        self.wait(machine, key, (machine, 0), what, appended);
+        Ok(())
+    }
+
+    fn persisted(
+        &mut self,
+        machine: usize,
+        key: &Key,
+        group: usize,
+        persist: Persist,
+        result: Result<(), ErrorCode>,
+    ) -> Vec<Effect> {
+        let now = self.group_now(machine);
+        let mut effects = Vec::new();
+        if let Some(cell) = self.coordinator(machine, key).and_then(|of| of.cell(group)) {
+            cell.group.persisted(persist, result, &SETTINGS, now, &mut effects);
+        }
+        effects
+    }
+
+    /// A group's record is committed, or will not be.
+    pub(super) fn group_settled(
+        &mut self,
+        machine: usize,
+        key: Key,
+        (epoch, group, persist): (i32, usize, Persist),
+        result: Result<(), ErrorCode>,
+    ) {
+        if self.coordinator(machine, &key).is_some_and(|of| of.epoch == epoch) {
+            let result = result.map_err(coordinator_error);
+            let effects = self.persisted(machine, &key, group, persist, result);
+            self.carry_out(machine, key, group, effects);
+        }
+    }
+
+    /// A member commits an offset: written as a record, answered when that is committed.
+    fn commit(
+        &mut self,
+        machine: usize,
+        who: (usize, u64),
+        key: Key,
+        (member, generation): (&str, i32),
+        commit: (usize, i32, i64),
+    ) -> Result<(), ErrorCode> {
+        let (now, at) = (self.group_now(machine), self.now());
+        let unfenced = self.has(Mistake::CommitsUnfenced);
+        let (group, partition, offset) = commit;
+        let coordinator = self.coordinator(machine, &key).ok_or(ErrorCode::NOT_COORDINATOR)?;
+        let epoch = coordinator.epoch;
+        let cell = coordinator.cell(group).ok_or(ErrorCode::ILLEGAL_GENERATION)?;
+        if !unfenced {
+            cell.group.check_commit(member, None, generation, now)?;
+        }
+        let committed = CommittedOffset {
+            offset,
+            leader_epoch: -1,
+            metadata: Str::EMPTY,
+            commit_ms: now.wall_ms,
+            expire_ms: None,
+            log_offset: -1,
+        };
+        let topic = Str::from_static(DATA_TOPIC);
+        let name = group_name(group);
+        let record = record::offset_record(&name, &topic, partition, Some(&committed));
+        let record = record.map_err(|_| ErrorCode::INVALID_REQUEST)?;
+        let batch = record_batch(now.wall_ms, &record).ok_or(ErrorCode::UNKNOWN_SERVER_ERROR)?;
+        let appended = self.append(machine, key, &batch).map_err(coordinator_error)?;
+        let wait = OffsetWait { epoch, group, partition, committed, generation, at };
+        self.wait(machine, key, who, Waited::Offset(wait), appended);
+        Ok(())
+    }
+
+    /// A committed offset is committed, or will not be.
+    pub(super) fn offset_settled(
+        &mut self,
+        machine: usize,
+        key: Key,
+        who: (usize, u64),
+        (wait, base): (OffsetWait, i64),
+        result: Result<(), ErrorCode>,
+    ) {
+        if result.is_ok() {
+            self.checker.groups.commits(wait.group, wait.generation, wait.at);
+            if let Some(coordinator) = self.coordinator(machine, &key)
+                && coordinator.epoch == wait.epoch
+                && let Some(cell) = coordinator.cell(wait.group)
+            {
+                let committed = CommittedOffset { log_offset: base, ..wait.committed };
+                cell.offsets.put(&Str::from_static(DATA_TOPIC), wait.partition, committed);
+            }
+        }
+        let code = result.err().map_or(ErrorCode::NONE, |_| ErrorCode::COORDINATOR_NOT_AVAILABLE);
+        self.tell_member(machine, who, Told::Code(code));
+    }
+
+    /// Deadlines of members and rebalances, for as long as this leadership lasts.
+    pub(super) fn tick_groups(
+        &mut self,
+        machine: usize,
+        key: Key,
+        epoch: i32,
+    ) -> Result<(), String> {
+        for group in 0..self.plan.groups {
+            let now = self.group_now(machine);
+            let Some(coordinator) = self.coordinator(machine, &key) else { return Ok(()) };
+            if coordinator.epoch != epoch {
+                return Ok(());
+            }
+            let mut effects = Vec::new();
+            if let Some(cell) = coordinator.cell(group) {
+                cell.group.tick(&SETTINGS, now, &mut effects);
+            }
+            self.carry_out(machine, key, group, effects);
+        }
+        self.task(machine, TICK_MS, Task::Groups(key, epoch));
+        Ok(())
+    }
+}
+
+/// What a member is told by who cannot serve it, as `broker::group::operations` does.
+fn refusal(ask: &Ask, error: ErrorCode) -> Told {
+    let loading = error == ErrorCode::COORDINATOR_LOAD_IN_PROGRESS;
+    match ask {
+        Ask::Join { member } => Told::Joined(JoinAnswer::error(member.clone(), error)),
+        // The rebalance that the member took part in is lost with the coordinator that led it.
+        Ask::Sync { .. } if loading => {
+            Told::Synced(SyncAnswer::error(ErrorCode::REBALANCE_IN_PROGRESS))
+        }
+        Ask::Sync { .. } => Told::Synced(SyncAnswer::error(error)),
+        Ask::Heartbeat { .. } if loading => Told::Code(ErrorCode::NONE),
+        Ask::Heartbeat { .. } | Ask::Leave { .. } | Ask::Commit { .. } => Told::Code(error),
+        Ask::Offsets => Told::Offsets(Err(error)),
+    }
+}
+
+/// As the broker's coordinator translates a partition's refusals.
+fn coordinator_error(error: ErrorCode) -> ErrorCode {
+    match error {
+        ErrorCode::NOT_LEADER_OR_FOLLOWER | ErrorCode::KAFKA_STORAGE_ERROR => {
+            ErrorCode::NOT_COORDINATOR
+        }
+        _ => ErrorCode::COORDINATOR_NOT_AVAILABLE,
+    }
+}
