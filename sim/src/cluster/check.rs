@@ -256,7 +256,7 @@ impl Partition {
         let start = hosted.replica.log().start_offset();
         // The log may start within a batch.
         let first = self.committed.range(..=start).next_back().map_or(start, |(base, _)| *base);
-        let mut expected = self.committed.range(first..needed);
+        let mut expected = self.committed.range(first..needed.max(first));
         if self.committed.get(&first).is_some_and(|batch| batch.next <= start) {
             expected.next();
         }
