@@ -398,6 +398,8 @@ impl Parts {
             Arc::clone(&clock),
             Arc::clone(&self.metrics),
         ));
+        let reopened = Arc::clone(&partitions).reopen_with_room(shutdown.clone());
+        tasks.spawn_on(reopened, &self.runtime);
         let peers = Arc::new(Peers::new(peer_settings(&self.configs, self.config.node_id)));
         peers.set_addresses(self.voters.addresses().iter().cloned());
         let newest = Arc::new(NewestImage::default());

@@ -35,7 +35,13 @@ pub(crate) trait GroupLog: Send + Sync + Debug {
     /// Kafka's code for why the partition does not take it.
     fn append(&self, partition: i32, batch: Bytes, now_ms: i64) -> Result<Appended, ErrorCode>;
 
-    /// Committed batches from an offset on, as many as are convenient; empty at the end. May block.
+    /// Over when everything that is in the log now is committed, or will never be.
+    ///
+    /// # Errors
+    /// The partition is not led here.
+    fn settle(&self, partition: i32) -> Result<Committed, ErrorCode>;
+
+    /// Batches from an offset on, committed or not, as many as are convenient; empty at the end. May block.
     ///
     /// # Errors
     /// The partition is not here or cannot be read.
@@ -47,8 +53,11 @@ pub(crate) struct Appended {
     /// Offset of its first record.
     pub(crate) base_offset: i64,
     /// Over when it is as durable as under acks=all, or will never be.
-    pub(crate) committed: Pin<Box<dyn Future<Output = Result<(), ErrorCode>> + Send>>,
+    pub(crate) committed: Committed,
 }
+
+/// Over with what became of records.
+pub(crate) type Committed = Pin<Box<dyn Future<Output = Result<(), ErrorCode>> + Send>>;
 
 /// The group coordinator; clones share it.
 #[derive(Debug, Clone)]
@@ -287,7 +296,15 @@ impl Inner {
 
     async fn load(self: Arc<Self>, slot: Arc<Slot>) {
         let (log, partition) = (Arc::clone(&self.log), slot.partition);
-        let read = tokio::task::spawn_blocking(move || load::read(&*log, partition)).await;
+        // What the leader before has written and nobody has committed may be lost again: it is told to nobody until then.
+        let settled = match self.log.settle(partition) {
+            Ok(committed) => committed.await,
+            Err(error) => Err(error),
+        };
+        let read = match settled {
+            Ok(()) => tokio::task::spawn_blocking(move || load::read(&*log, partition)).await,
+            Err(error) => Ok(Err(load::LoadError::Read(error))),
+        };
         let loaded = match read {
             Ok(Ok(replay)) => SlotState::Ready(replay.finish(self.now())),
             Ok(Err(error)) => {

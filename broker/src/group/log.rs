@@ -3,7 +3,7 @@ use groups::OFFSETS_TOPIC;
 use protocol::ErrorCode;
 use protocol::records::Batch;
 
-use super::coordinator::{Appended, GroupLog};
+use super::coordinator::{Appended, Committed, GroupLog};
 use crate::partition::{CommitWait, Partitions};
 
 /// Bytes read at once while loading.
@@ -20,6 +20,11 @@ impl GroupLog for Partitions {
             base_offset: accepted.base_offset,
             committed: Box::pin(async move { wait.committed().await }),
         })
+    }
+
+    fn settle(&self, partition: i32) -> Result<Committed, ErrorCode> {
+        let wait = self.get(OFFSETS_TOPIC, partition)?.settle()?;
+        Ok(Box::pin(async move { wait.committed().await }))
     }
 
     fn read(&self, partition: i32, offset: i64) -> Result<Bytes, ErrorCode> {

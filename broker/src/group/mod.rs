@@ -10,7 +10,7 @@
 //!
 //! # Invariants
 //! - A commit or a new assignment is answered only when its records are durable, as any other write with acks=all.
-//! - A fetch of offsets shows only durable commits.
+//! - A fetch of offsets shows only committed commits: also what was read at the start has to be committed first.
 //! - While a partition loads, its groups answer COORDINATOR_LOAD_IN_PROGRESS; nothing else waits for it.
 
 mod coordinator;

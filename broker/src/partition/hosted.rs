@@ -5,7 +5,7 @@ use bytes::Bytes;
 use parking_lot::{Mutex, RwLock};
 use protocol::records::{Batch, TimestampType};
 use protocol::{ErrorCode, Str, Uuid};
-use replica::{Assignment, Changed, Replica};
+use replica::{Assignment, Changed, Replica, ServeError};
 use storage::log::{AppendError, Appended};
 use storage::producers::{SequenceCheck, SequenceError};
 use storage::{DiskError, DiskFailure, FlushTarget, Flusher};
@@ -207,6 +207,24 @@ impl Partition {
             log_start_offset,
             records: batch.header().record_count as u64,
         })
+    }
+
+    /// A wait for everything that is in the log now to be committed, under this leadership.
+    ///
+    /// # Errors
+    /// NOT_LEADER_OR_FOLLOWER and what else keeps this replica from leading.
+    pub(crate) fn settle(self: &Arc<Self>) -> Result<Arc<CommitWait>, ErrorCode> {
+        let wait = CommitWait::new();
+        let mut inner = self.inner.lock();
+        inner.replica.serve(-1).map_err(ServeError::code)?;
+        let end = inner.replica.log().end_offset();
+        inner.wait_for(end, (&wait, 0));
+        let flush = inner.replica.needs_flush();
+        drop(inner);
+        if flush {
+            self.request_flush();
+        }
+        Ok(wait)
     }
 
     /// Queues a flush of everything that is appended until it begins.

@@ -21,6 +21,7 @@ mod hosted;
 mod housekeeping;
 mod read;
 mod registry;
+mod reopen;
 mod settings;
 mod validate;
 mod waiters;

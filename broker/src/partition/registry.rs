@@ -6,6 +6,7 @@ use protocol::{ErrorCode, Str, Uuid};
 use quorum::MetadataImage;
 use quorum::image::{PartitionImage, TopicImage};
 use replica::{Assignment, Replica};
+use storage::log::OpenError;
 use storage::{Flusher, LogDir};
 use tokio::sync::{Notify, watch};
 
@@ -31,6 +32,8 @@ pub(crate) enum Slot {
     Online(Arc<Partition>),
     /// Its log could not be opened; the log says why.
     Offline,
+    /// The disk had no room for what opening it writes: it is opened when there is.
+    NoRoom,
 }
 
 /// A topic's partitions.
@@ -49,10 +52,14 @@ impl HostedTopic {
     pub(crate) fn partition(&self, index: i32) -> Result<&Arc<Partition>, ErrorCode> {
         match usize::try_from(index).ok().and_then(|index| self.slots.get(index)) {
             Some(Slot::Online(partition)) => Ok(partition),
-            Some(Slot::Offline) => Err(ErrorCode::KAFKA_STORAGE_ERROR),
+            Some(Slot::Offline | Slot::NoRoom) => Err(ErrorCode::KAFKA_STORAGE_ERROR),
             Some(Slot::Elsewhere) => Err(ErrorCode::NOT_LEADER_OR_FOLLOWER),
             None => Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION),
         }
+    }
+
+    fn lacks_room(&self) -> bool {
+        self.slots.iter().any(|slot| matches!(slot, Slot::NoRoom))
     }
 
     fn online(&self) -> impl Iterator<Item = &Arc<Partition>> {
@@ -185,10 +192,25 @@ impl Partitions {
     /// Makes the partitions what `image` says: opens new logs, passes on leaders and configs, removes what was deleted.
     /// Blocks on the disk. A log that cannot be opened leaves its partition offline; the others go on.
     pub(crate) fn apply(&self, image: &Arc<MetadataImage>) {
+        self.apply_over(&mut self.applied.lock(), image);
+    }
+
+    /// Opens what could not be opened for want of room. Blocks on the disk.
+    pub(super) fn reopen(&self) {
         let mut applied = self.applied.lock();
+        let image = Arc::clone(&applied);
+        self.apply_over(&mut applied, &image);
+    }
+
+    /// Whether a partition waits to be opened until there is room.
+    pub(super) fn lacks_room(&self) -> bool {
+        self.view().by_name.values().any(|topic| topic.lacks_room())
+    }
+
+    fn apply_over(&self, applied: &mut Arc<MetadataImage>, image: &Arc<MetadataImage>) {
         let old = self.view();
         self.throttles.configure(&self.configs, image, self.clock.monotonic_ms());
-        let reconfigured = self.broker_configs_differ(&applied, image);
+        let reconfigured = self.broker_configs_differ(applied, image);
         let mut next = PartitionsView::default();
         let mut work = Vec::new();
         for topic in image.topics().iter() {
@@ -196,7 +218,7 @@ impl Partitions {
             let unchanged = !reconfigured
                 && applied.topic_by_id(&topic.id).is_some_and(|before| Arc::ptr_eq(before, topic));
             match known {
-                Some(known) if unchanged => next.insert(Arc::clone(known)),
+                Some(known) if unchanged && !known.lacks_room() => next.insert(Arc::clone(known)),
                 known => work.push((topic, known)),
             }
         }
@@ -283,6 +305,7 @@ impl Partitions {
                 Slot::Online(Arc::clone(online))
             }
             Some(Slot::Offline) => Slot::Offline,
+            Some(Slot::NoRoom) if !self.gate.is_open() => Slot::NoRoom,
             _ => {
                 let slot = self.open(topic, index, assignment, settings);
                 if let Slot::Online(opened) = &slot {
@@ -320,7 +343,13 @@ impl Partitions {
             }
             Err(error) => {
                 tracing::error!(topic = %topic.name, partition = index, "partition is offline: {error}");
-                Slot::Offline
+                match error {
+                    OpenError::Disk(error) if error.is_transient() => {
+                        self.gate.refused(&error);
+                        Slot::NoRoom
+                    }
+                    _ => Slot::Offline,
+                }
             }
         }
     }
@@ -335,7 +364,7 @@ impl Partitions {
     fn remove(&self, (name, id): (&Str, &Uuid), index: i32, slot: &Slot) {
         match slot {
             Slot::Online(partition) => partition.remove(),
-            Slot::Offline => {}
+            Slot::Offline | Slot::NoRoom => {}
             Slot::Elsewhere => return,
         }
         if let Err(error) = self.log_dir.remove_log(name, index, &id.to_string()) {
@@ -347,7 +376,7 @@ impl Partitions {
 impl PartitionsView {
     fn offline(&self) -> usize {
         let slots = self.by_name.values().flat_map(|topic| &topic.slots);
-        slots.filter(|slot| matches!(slot, Slot::Offline)).count()
+        slots.filter(|slot| matches!(slot, Slot::Offline | Slot::NoRoom)).count()
     }
 
     fn insert(&mut self, topic: Arc<HostedTopic>) {

@@ -6,6 +6,7 @@ use protocol::ErrorCode;
 use quorum::MetadataImage;
 use quorum::image::{PartitionImage, TopicImage};
 use replica::{Assignment, Changed, Replica, Rules};
+use storage::log::OpenError;
 use storage::{DiskError, LogConfig};
 
 use super::coordinator::Coordinator;
@@ -111,7 +112,13 @@ impl World {
                 }
                 Err(what) => {
                     process.offline.insert(key);
+                    if let OpenError::Disk(error) = &what
+                        && error.is_transient()
+                    {
+                        process.gate.lock().refused(error);
+                    }
                     self.say(|| format!("{machine} cannot open {key:?}: {what}"));
+                    self.look_at_gate(machine);
                     return Ok(());
                 }
             }
@@ -156,12 +163,20 @@ impl World {
     /// What others have committed is known before groups are served.
     pub(super) fn load_coordinator(&mut self, machine: usize, key: Key) -> Result<(), String> {
         let skips = self.has(Mistake::CoordinatorServesUnloaded);
+        let hasty = self.has(Mistake::CoordinatorServesUncommitted);
         let now = self.group_now(machine);
         let Some(process) = &mut self.machines[machine].process else { return Ok(()) };
         let Some(hosted) = process.partitions.get_mut(&key) else { return Ok(()) };
         let log = hosted.replica.log();
         let (start, end) = (log.start_offset(), log.end_offset());
         let leads = hosted.replica.is_leader();
+        if leads && hosted.replica.high_watermark().offset < end && !(skips || hasty) {
+            // What nobody has committed may be lost again.
+            self.task(machine, 5, Task::Load(key));
+            return Ok(());
+        }
+        let Some(process) = &mut self.machines[machine].process else { return Ok(()) };
+        let Some(hosted) = process.partitions.get_mut(&key) else { return Ok(()) };
         let epoch = hosted.replica.assignment().leader_epoch;
         let batches = if skips { Ok(Vec::new()) } else { hosted.batches(start, end) };
         let batches = match batches {
@@ -216,10 +231,9 @@ fn open(
     (rules, config): (Rules, LogConfig),
     assignment: Assignment,
     (now, wall): (i64, i64),
-) -> Result<Hosted, String> {
+) -> Result<Hosted, OpenError> {
     let topic_id = key.0.to_string();
-    let opened = process.log_dir.open_log(&topic.name, key.1, &topic_id, config, wall);
-    let (log, _) = opened.map_err(|e| e.to_string())?;
+    let (log, _) = process.log_dir.open_log(&topic.name, key.1, &topic_id, config, wall)?;
     let high_watermark = process.log_dir.high_watermark(&topic.name, key.1);
     let replica = Replica::new(id, log, rules, assignment, high_watermark, now);
     Ok(Hosted::new(topic.name.to_string(), replica))

@@ -42,11 +42,13 @@ pub enum Mistake {
     DeletesUncommitted,
     /// A coordinator takes offsets of any generation.
     CommitsUnfenced,
+    /// A coordinator tells what its predecessor has written and nobody has committed.
+    CoordinatorServesUncommitted,
 }
 
 impl Mistake {
     /// All of them.
-    pub const ALL: [Mistake; 12] = [
+    pub const ALL: [Mistake; 13] = [
         Mistake::AnswersBeforeCommit,
         Mistake::GroupAnswersEarly,
         Mistake::ProducersForgotten,
@@ -59,6 +61,7 @@ impl Mistake {
         Mistake::FollowerServesAll,
         Mistake::DeletesUncommitted,
         Mistake::CommitsUnfenced,
+        Mistake::CoordinatorServesUncommitted,
     ];
 }
 
@@ -106,6 +109,7 @@ impl Bug {
             Bug::Broker(Mistake::EpochNotedUnflushed) => Scenario::PowerLoss,
             Bug::Broker(Mistake::OpensBeforeRegistered) => Scenario::Disks,
             Bug::Broker(Mistake::NeverTruncates) => Scenario::Partitions,
+            Bug::Broker(Mistake::CoordinatorServesUncommitted) => Scenario::Everything,
             Bug::Broker(_) => Scenario::Kills,
         }
     }
@@ -118,7 +122,7 @@ impl Bug {
             self,
             Bug::Replica(R::MaximalIsrIgnored | R::BrokerEpochIgnored | R::FetchBeforeFlush)
                 | Bug::Controller(C::BrokerEpochIgnored | C::PartitionEpochIgnored)
-                | Bug::Broker(Mistake::EpochNotedUnflushed)
+                | Bug::Broker(Mistake::EpochNotedUnflushed | Mistake::CoordinatorServesUncommitted)
         )
     }
 

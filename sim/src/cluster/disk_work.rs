@@ -106,8 +106,11 @@ impl World {
                     let opened = process.gate.lock().probed(found.is_ok(), mono);
                     if opened {
                         process.probing = false;
+                        // What could not be opened for want of room is.
+                        process.offline.clear();
                         let leaders: Vec<i32> = process.fetchers.keys().copied().collect();
                         self.say(|| format!("{machine} takes records again"));
+                        self.task(machine, 0, Task::Apply);
                         for leader in leaders {
                             self.task(machine, 1, Task::Fetch(leader));
                         }

@@ -176,6 +176,9 @@ impl World {
         let Some((_, _, wanted)) = member.asked.take_if(|(asked, ..)| *asked == id) else {
             return Ok(());
         };
+        let group = member.group;
+        self.say(|| format!("client {client} of group {group}, on {wanted:?}: {told:?}"));
+        let Kind::Member(member) = &mut self.clients[client].kind else { return Ok(()) };
         let code = match &told {
             Told::Joined(answer) => answer.error,
             Told::Synced(answer) => answer.error,
@@ -188,10 +191,11 @@ impl World {
                 member.id = answer.member_id;
             }
             _ if code != ErrorCode::NONE => {
-                if member.refused(code) {
-                    if matches!(wanted, Wanted::Join | Wanted::Sync) {
-                        member.phase = Phase::Out;
-                    }
+                let elsewhere = member.refused(code);
+                if elsewhere && matches!(wanted, Wanted::Join | Wanted::Sync) {
+                    member.phase = Phase::Out;
+                }
+                if elsewhere {
                     self.ask_metadata(client);
                 }
             }
