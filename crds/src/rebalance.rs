@@ -27,6 +27,12 @@ use crate::condition::Condition;
         description = "Whether there is a proposal, or, once it is approved, whether it has been carried out."
     ),
     printcolumn(
+        name = "Status",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].reason",
+        description = "Why, in a word."
+    ),
+    printcolumn(
         name = "Phase",
         type_ = "string",
         json_path = ".status.phase",
