@@ -160,6 +160,20 @@ pub struct VolumeRetention {
     /// again. `Delete` removes it, after everything has moved off it.
     #[serde(default)]
     pub when_scaled: Retention,
+    /// What becomes of a volume that is `Lost`: its claim was bound to a PersistentVolume that does not exist any
+    /// more. `Retain` waits for a person, who restores the PersistentVolume or asks for another by annotating the claim.
+    /// `Replace` makes an empty volume that is filled from the other brokers, once they say that they have everything
+    /// in sync; a volume that had the only copy of something is never replaced so.
+    #[serde(default)]
+    pub when_lost: LostVolume,
+}
+
+/// What to do about a volume that is lost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum LostVolume {
+    #[default]
+    Retain,
+    Replace,
 }
 
 /// Whether a volume stays.
@@ -216,6 +230,9 @@ pub struct Scaling {
     /// Ids of brokers that everything is to move off, or that are not forgotten yet.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub removing: Vec<i32>,
+    /// The broker whose volume is being replaced by an empty one, until it has everything again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replacing: Option<Replacing>,
     /// Bytes that have still to move.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bytes_left: Option<i64>,
@@ -229,6 +246,19 @@ pub struct Scaling {
     /// Topics that cannot move as things are.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub blocked_topics: Vec<String>,
+}
+
+/// A volume that is being replaced.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Replacing {
+    /// Id of the broker.
+    pub id: i32,
+    /// UID of the PersistentVolumeClaim that goes.
+    pub claim_uid: String,
+    /// Kafka's id of the data folder that goes, if the metadata quorum knew it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub directory_id: Option<String>,
 }
 
 fn optional_time(_: &mut schemars::SchemaGenerator) -> schemars::Schema {

@@ -101,6 +101,7 @@ mod tests {
             config: Default::default(),
             storage: Default::default(),
             delete_volumes: false,
+            replace_lost: false,
             resources: None,
         }
     }

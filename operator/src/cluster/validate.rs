@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crds::cluster::OPERATOR_KEYS;
-use crds::{Cluster, Reason, Resources, Retention, Storage};
+use crds::{Cluster, LostVolume, Reason, Resources, Retention, Storage};
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::{Resource as _, ResourceExt as _};
@@ -41,6 +41,8 @@ pub(crate) struct Wanted {
     pub(crate) config: BTreeMap<String, String>,
     pub(crate) storage: Storage,
     pub(crate) delete_volumes: bool,
+    /// Whether volumes that are lost are replaced without being asked.
+    pub(crate) replace_lost: bool,
     pub(crate) resources: Option<Resources>,
 }
 
@@ -112,6 +114,8 @@ pub(crate) fn validate(
         storage: spec.brokers.storage.clone(),
         delete_volumes: spec.brokers.persistent_volume_claim_retention_policy.when_scaled
             == Retention::Delete,
+        replace_lost: spec.brokers.persistent_volume_claim_retention_policy.when_lost
+            == LostVolume::Replace,
         resources: spec.brokers.resources.clone(),
         name,
     })
