@@ -246,3 +246,23 @@ fn the_only_broker_is_emptied_only_by_force() {
     world.settle();
     assert_eq!(world.volumes[&0].generation, 1);
 }
+
+#[test]
+fn it_is_not_forgotten_over_a_scaling() {
+    let mut grown = asked(3, 1);
+    until(&mut grown, |world| world.volumes[&1].generation == 1);
+    grown.replicas = 4;
+    let mut back = World::of(4);
+    (back.replicas, back.remove) = (3, vec![3]);
+    back.pass(None);
+    back.volumes.get_mut(&1).unwrap().request = Some(Request::Safely);
+    until(&mut back, |world| world.volumes[&1].generation == 1);
+    assert_eq!(back.scaling.removing, [3]);
+    (back.replicas, back.remove) = (4, Vec::new());
+    for mut world in [grown, back] {
+        // More than anything else needs; the model sees to it that nothing is ready before.
+        world.behind.insert(1, 60);
+        assert!(world.settle() > 60);
+        assert_eq!(world.ids().len(), 4);
+    }
+}
