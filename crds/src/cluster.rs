@@ -135,6 +135,12 @@ pub struct Brokers {
     /// What becomes of the volumes of brokers that went.
     #[serde(default)]
     pub persistent_volume_claim_retention_policy: VolumeRetention,
+    /// Most brokers of one zone that a roll restarts at a time. More than one go together only where the brokers say that
+    /// this very set may stop; the first broker with a changed spec goes alone all the same, and that of the active
+    /// controller last.
+    #[serde(default = "one")]
+    #[schemars(range(min = 1, max = 100))]
+    pub max_unavailable: i32,
     /// CPU and memory of each broker. Default: 100m and 256Mi are requested, 1Gi is the limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resources: Option<Resources>,
@@ -147,6 +153,7 @@ impl Default for Brokers {
             remove_ids: Vec::new(),
             storage: Storage::default(),
             persistent_volume_claim_retention_policy: VolumeRetention::default(),
+            max_unavailable: one(),
             resources: None,
         }
     }

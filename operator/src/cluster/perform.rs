@@ -33,11 +33,16 @@ pub(crate) async fn perform(
                 apply_set(ctx, wanted, *id).await?;
             }
         }
-        Action::Replace(id) => {
-            if let Some(pod) = evicted(ctx, wanted, *id).await? {
+        Action::Replace(ids) => {
+            if let Some(pod) = evicted(ctx, wanted, ids).await? {
                 return Ok(Err(SafetyFailure::Refused(format!("pod {pod} is being evicted"))));
             }
-            apply_set(ctx, wanted, *id).await?;
+            for (nth, id) in ids.iter().enumerate() {
+                if nth > 0 {
+                    ctx.fail_points.reach(action.name(), Moment::Within);
+                }
+                apply_set(ctx, wanted, *id).await?;
+            }
         }
         Action::Tell(order) => return Ok(brokers.order(order).await),
         Action::Retire(id) => {
@@ -78,7 +83,7 @@ async fn empty(
         // As an eviction does: first it is marked, then others are looked for, so that of two one sees the other.
         api::annotate(&ctx.client, pod, EVICTING, &Timestamp::now().to_string()).await?;
     }
-    if let Some(pod) = evicted(ctx, wanted, id).await? {
+    if let Some(pod) = evicted(ctx, wanted, &[id]).await? {
         return Ok(Err(SafetyFailure::Refused(format!("pod {pod} is being evicted"))));
     }
     let claim = live.claim(&names::volume(&wanted.name, id));
@@ -92,12 +97,17 @@ async fn empty(
     Ok(Ok(Done::Done))
 }
 
-/// Another broker whose eviction was granted since the pods were last looked at.
-async fn evicted(ctx: &Context, wanted: &Wanted, id: i32) -> Result<Option<String>, ApiFailure> {
+/// A broker, but these, whose eviction was granted since the pods were last looked at.
+async fn evicted(
+    ctx: &Context,
+    wanted: &Wanted,
+    ids: &[i32],
+) -> Result<Option<String>, ApiFailure> {
     let labels = names::labels(&wanted.name).query();
     let pods = api::list::<Pod>(&ctx.client, &wanted.namespace, &labels).await?;
-    let (own, now) = (names::pod(&wanted.name, id), Timestamp::now());
-    let other = pods.iter().find(|pod| pod.name_any() != own && eviction::going(pod, now));
+    let own: Vec<String> = ids.iter().map(|id| names::pod(&wanted.name, *id)).collect();
+    let now = Timestamp::now();
+    let other = pods.iter().find(|pod| !own.contains(&pod.name_any()) && eviction::going(pod, now));
     Ok(other.map(|pod| pod.name_any()))
 }
 

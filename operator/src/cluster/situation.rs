@@ -11,7 +11,7 @@ use super::plan::{Request, Seen, Situation, Volume};
 use super::validate::{Wanted, broker_id};
 use crate::api;
 use crate::eviction;
-use crate::labels::{BROKER_ID, REPLACE_VOLUME};
+use crate::labels::{BROKER_ID, REPLACE_VOLUME, ZONE};
 use crate::workload::{is_unheard, pod_state, running_since, set_state};
 
 /// How long a broker that is not ready may be busy with its log before it counts as stuck. A changed spec then
@@ -42,6 +42,7 @@ pub(crate) fn situation(wanted: &Wanted, live: &Live, now: Timestamp) -> Situati
             unheard: pod.is_some_and(is_unheard),
             pod: pod.map(pod_state),
             holds: pod.is_some_and(holds),
+            zone: pod.and_then(zone),
             volume: live.claim(&names::volume(&wanted.name, id)).map(volume),
         });
     }
@@ -57,12 +58,18 @@ pub(crate) fn situation(wanted: &Wanted, live: &Live, now: Timestamp) -> Situati
         first_voters: wanted.identity().map_or(1, |identity| identity.voters.len()),
         delete_volumes: wanted.delete_volumes,
         replace_lost: wanted.replace_lost,
+        together: wanted.together,
     }
 }
 
 /// Which broker a pod is.
 fn pod_id(pod: &Pod) -> Option<i32> {
     pod.metadata.labels.as_ref()?.get(BROKER_ID)?.parse().ok()
+}
+
+/// The zone that a broker took for its rack when it started.
+fn zone(pod: &Pod) -> Option<String> {
+    pod.labels().get(ZONE).filter(|zone| !zone.is_empty()).cloned()
 }
 
 /// Whether a pod keeps its volumes from being deleted: Kubernetes asks the same
@@ -116,5 +123,16 @@ mod tests {
         assert!(!holds(&pod(json!({}), json!({"containers": []}))));
         let gone = json!({"deletionTimestamp": "2026-01-01T00:00:00Z"});
         assert!(!holds(&pod(gone, json!({"containers": [], "nodeName": "n"}))));
+    }
+
+    #[test]
+    fn an_empty_zone_is_none() {
+        let pod = |value: &str| -> Pod {
+            let labels = json!({"topology.kubernetes.io/zone": value});
+            serde_json::from_value(json!({"metadata": {"labels": labels}})).unwrap()
+        };
+        assert_eq!(zone(&pod("a")).as_deref(), Some("a"));
+        assert_eq!(zone(&pod("")), None);
+        assert_eq!(zone(&Pod::default()), None);
     }
 }

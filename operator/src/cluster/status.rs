@@ -102,6 +102,7 @@ mod tests {
             storage: Default::default(),
             delete_volumes: false,
             replace_lost: false,
+            together: 1,
             resources: None,
         }
     }

@@ -43,6 +43,8 @@ pub(crate) struct Wanted {
     pub(crate) delete_volumes: bool,
     /// Whether volumes that are lost are replaced without being asked.
     pub(crate) replace_lost: bool,
+    /// Most brokers of one zone that may restart together.
+    pub(crate) together: usize,
     pub(crate) resources: Option<Resources>,
 }
 
@@ -116,6 +118,7 @@ pub(crate) fn validate(
             == Retention::Delete,
         replace_lost: spec.brokers.persistent_volume_claim_retention_policy.when_lost
             == LostVolume::Replace,
+        together: usize::try_from(spec.brokers.max_unavailable).unwrap_or(1).max(1),
         resources: spec.brokers.resources.clone(),
         name,
     })

@@ -13,7 +13,7 @@
 //! 5. everybody who stays must be ready, and nobody be evicted, before anything else is disturbed;
 //! 6. the metadata quorum gets as many voters as it should have: [`voters::gain`];
 //! 7. a broker with a new volume gets everything that it had: [`replace::refill`];
-//! 8. brokers with another spec are restarted, one at a time: [`roll`];
+//! 8. brokers with another spec are restarted, one at a time or some of a zone together: [`roll`];
 //! 9. brokers that should not be are emptied and removed: [`shrink`];
 //! 10. partitions move on to new brokers: [`grow::spread`];
 //! 11. the metadata quorum gets rid of voters that are too many: [`voters::lose`].
@@ -25,6 +25,7 @@ mod ids;
 mod outcome;
 mod replace;
 mod roll;
+mod roll_zone;
 mod shrink;
 mod volume;
 mod voters;
@@ -67,6 +68,8 @@ pub(crate) struct Seen {
     pub(crate) pod: Option<PodState>,
     /// Whether its pod has a node and is not being deleted: then it keeps its volume, which Kubernetes deletes only after it.
     pub(crate) holds: bool,
+    /// Its zone, which is its rack, if it has one.
+    pub(crate) zone: Option<String>,
     /// The claim of its volume; `None` if there is none.
     pub(crate) volume: Option<Volume>,
 }
@@ -96,6 +99,8 @@ pub(crate) struct Situation {
     pub(crate) delete_volumes: bool,
     /// Whether volumes that are lost are replaced without being asked.
     pub(crate) replace_lost: bool,
+    /// Most brokers of one zone that may restart together.
+    pub(crate) together: usize,
 }
 
 /// Something to do. At most one a pass.
@@ -105,8 +110,8 @@ pub(crate) enum Action {
     Intend(Box<Scaling>),
     /// Make volumes and StatefulSets.
     Create(Vec<i32>),
-    /// Change a StatefulSet, which restarts its pod.
-    Replace(i32),
+    /// Change StatefulSets, which restarts their pods. Several of them may stop together, and so may any of them.
+    Replace(Vec<i32>),
     /// Tell the brokers something.
     Tell(Order),
     /// Unregister a broker that is empty, then delete its StatefulSet.

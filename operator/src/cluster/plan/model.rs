@@ -82,6 +82,12 @@ pub(super) struct World {
     pub(super) sole: BTreeSet<i32>,
     /// Replicas that are not in sync, by broker.
     pub(super) behind: BTreeMap<i32, u64>,
+    /// Most brokers of a zone that restart together.
+    pub(super) together: usize,
+    /// Zones by broker.
+    pub(super) zones: BTreeMap<i32, &'static str>,
+    /// Pairs of brokers that some partition cannot do without.
+    pub(super) pairs: Vec<[i32; 2]>,
     /// Whether the brokers are of a release that says nothing of either.
     pub(super) old_release: bool,
     /// Whether votes can be given.
@@ -124,6 +130,9 @@ impl World {
             replace_lost: false,
             sole: BTreeSet::new(),
             behind: BTreeMap::new(),
+            together: 1,
+            zones: BTreeMap::new(),
+            pairs: Vec::new(),
             old_release: false,
             no_votes: false,
             unready: BTreeSet::new(),
@@ -155,6 +164,7 @@ impl World {
             runs: pod.recovering || self.unready.contains(id) || self.unheard.contains(id),
             unheard: self.unheard.contains(id),
             holds: pod.holds,
+            zone: self.zones.get(id).map(|zone| (*zone).to_owned()),
             volume: self.volumes.get(id).map(|claim| Volume {
                 uid: format!("{id}-{}", claim.generation),
                 lost: claim.lost,
@@ -183,10 +193,11 @@ impl World {
             first_voters: self.first_voters,
             delete_volumes: self.delete_volumes,
             replace_lost: self.replace_lost,
+            together: self.together,
         }
     }
 
-    fn down(&self) -> Vec<i32> {
+    pub(super) fn down(&self) -> Vec<i32> {
         let down = |(_, pod): &(&i32, &Pod)| {
             pod.starting > 0 || pod.crashing || pod.recovering || !pod.holds
         };
@@ -208,6 +219,7 @@ impl World {
             Question::Restart(ids) => Answer::Restart(RestartAnswer {
                 safe: self.down().iter().all(|id| ids.contains(id))
                     && self.behind.iter().all(|(id, left)| *left == 0 || ids.contains(id))
+                    && !self.pairs.iter().any(|pair| pair.iter().all(|id| ids.contains(id)))
                     && self.majority_without(ids),
                 reasons: vec![Obstacle {
                     kind: if self.majority_without(ids) { "partition" } else { "quorum" }.into(),
@@ -401,12 +413,22 @@ impl World {
                 let ids = if half { &ids[..1] } else { ids };
                 ids.iter().for_each(|id| self.start(*id));
             }
-            Action::Replace(id) => {
-                let others = self.down().into_iter().filter(|other| other != id).count();
-                let works = !self.down().contains(id);
-                assert!(!works || others == 0, "{id} is restarted while another is down");
-                self.log.push(format!("restart {id}"));
-                self.start(*id);
+            Action::Replace(ids) => {
+                let others = self.down().into_iter().filter(|other| !ids.contains(other)).count();
+                let works = ids.iter().any(|id| !self.down().contains(id));
+                assert!(!works || others == 0, "{ids:?} are restarted while another is down");
+                let zone = |id: &i32| self.zones.get(id);
+                let one_zone = ids.iter().all(|id| zone(id).is_some() && zone(id) == zone(&ids[0]));
+                assert!(ids.len() <= self.together && (ids.len() == 1 || one_zone), "{ids:?}");
+                assert!(ids.len() == 1 || self.majority_without(ids), "{ids:?} take the quorum");
+                assert!(
+                    ids.len() == 1 || !ids.contains(&self.leader),
+                    "{ids:?} take the controller"
+                );
+                let ids = if half { &ids[..1] } else { ids };
+                let names: Vec<_> = ids.iter().map(ToString::to_string).collect();
+                self.log.push(format!("restart {}", names.join("+")));
+                ids.iter().for_each(|id| self.start(*id));
             }
             Action::Tell(order) => return self.order(order),
             Action::Retire(id) => {

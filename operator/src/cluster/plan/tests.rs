@@ -1,6 +1,7 @@
 //! Whole rolls and scalings, undisturbed, with a change of mind, and with the operator killed at every step.
 
 mod replace;
+mod roll_zone;
 
 use crds::{Reason, Scaling};
 
