@@ -135,6 +135,12 @@ pub struct Brokers {
     /// What becomes of the volumes of brokers that went.
     #[serde(default)]
     pub persistent_volume_claim_retention_policy: VolumeRetention,
+    /// Most brokers of one zone that a roll restarts at a time. More than one go together only where the brokers say that
+    /// this very set may stop; the first broker with a changed spec goes alone all the same, and that of the active
+    /// controller last.
+    #[serde(default = "one")]
+    #[schemars(range(min = 1, max = 100))]
+    pub max_unavailable: i32,
     /// CPU and memory of each broker. Default: 100m and 256Mi are requested, 1Gi is the limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resources: Option<Resources>,
@@ -147,6 +153,7 @@ impl Default for Brokers {
             remove_ids: Vec::new(),
             storage: Storage::default(),
             persistent_volume_claim_retention_policy: VolumeRetention::default(),
+            max_unavailable: one(),
             resources: None,
         }
     }
@@ -160,6 +167,20 @@ pub struct VolumeRetention {
     /// again. `Delete` removes it, after everything has moved off it.
     #[serde(default)]
     pub when_scaled: Retention,
+    /// What becomes of a volume that is `Lost`: its claim was bound to a PersistentVolume that does not exist any
+    /// more. `Retain` waits for a person, who restores the PersistentVolume or asks for another by annotating the claim.
+    /// `Replace` makes an empty volume that is filled from the other brokers, once they say that they have everything
+    /// in sync; a volume that had the only copy of something is never replaced so.
+    #[serde(default)]
+    pub when_lost: LostVolume,
+}
+
+/// What to do about a volume that is lost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum LostVolume {
+    #[default]
+    Retain,
+    Replace,
 }
 
 /// Whether a volume stays.
@@ -216,6 +237,9 @@ pub struct Scaling {
     /// Ids of brokers that everything is to move off, or that are not forgotten yet.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub removing: Vec<i32>,
+    /// The broker whose volume is being replaced by an empty one, until it has everything again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replacing: Option<Replacing>,
     /// Bytes that have still to move.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bytes_left: Option<i64>,
@@ -229,6 +253,19 @@ pub struct Scaling {
     /// Topics that cannot move as things are.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub blocked_topics: Vec<String>,
+}
+
+/// A volume that is being replaced.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Replacing {
+    /// Id of the broker.
+    pub id: i32,
+    /// UID of the PersistentVolumeClaim that goes.
+    pub claim_uid: String,
+    /// Kafka's id of the data folder that goes, if the metadata quorum knew it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub directory_id: Option<String>,
 }
 
 fn optional_time(_: &mut schemars::SchemaGenerator) -> schemars::Schema {

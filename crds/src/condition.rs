@@ -127,6 +127,12 @@ reasons! {
     ScalingDown,
     /// Brokers are to go, and some topics cannot move off them; the message names them and says what to change.
     ScaleDownBlocked,
+    /// A broker's volume is replaced by an empty one and filled again from the other brokers; the message says how far that is.
+    ReplacingVolume,
+    /// A broker's volume is to be replaced, and something is on it alone; the message says what, and what to do.
+    ReplaceBlocked,
+    /// A broker's volume does not exist any more; restore it, or let it be replaced as the message says.
+    VolumeLost,
     /// The brokers could not say whether the next step is safe; nothing is restarted or removed until they can.
     SafetyUnknown,
     /// What the cluster began with is not known any more; the message says which object to restore.

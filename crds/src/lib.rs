@@ -38,7 +38,7 @@ pub mod user;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt as _;
 
-pub use cluster::{Cluster, ClusterSpec, ClusterStatus, Retention, Scaling};
+pub use cluster::{Cluster, ClusterSpec, ClusterStatus, LostVolume, Replacing, Retention, Scaling};
 pub use common::{LocalRef, Resources, Storage};
 pub use condition::{Condition, ConditionStatus, ConditionType, Reason};
 pub use connect::{Connect, ConnectSpec, ConnectStatus};

@@ -24,6 +24,13 @@ pub(crate) const BROKER_ID: &str = "vltava.dev/broker-id";
 /// When the eviction of a broker's pod was granted, on the pod, in RFC 3339.
 pub(crate) const EVICTING: &str = "vltava.dev/evicting";
 
+/// On a broker's PersistentVolumeClaim: replace this volume by an empty one. `true` does it once the other brokers have
+/// everything in sync, `force` also where they have not, and what only this volume had is lost.
+///
+/// It is the claim that carries it, because the claim is what goes: the request is gone with it, so that it is carried
+/// out once, and it can be made where no pod is.
+pub(crate) const REPLACE_VOLUME: &str = "vltava.dev/replace-volume";
+
 pub(crate) type Map = BTreeMap<String, String>;
 
 /// Whose objects they are: the label's key (`vltava.dev/cluster`), the owner's name, and what they do.

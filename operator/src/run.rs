@@ -6,7 +6,7 @@ use std::time::Duration;
 use crds::{Cluster, Connect, Connector, Rebalance, StreamsApp, Topic};
 use futures_util::future::join_all;
 use k8s_openapi::api::apps::v1::StatefulSet;
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
 use kube::core::{DeserializeGuard, NamespaceResourceScope};
 use kube::runtime::controller::Controller;
 use kube::runtime::reflector::{ObjectRef, Store};
@@ -151,11 +151,15 @@ async fn control(
     let apps = scope.controller::<StreamsApp>();
     let rebalances = scope.controller::<Rebalance>();
     let known_clusters = clusters.store();
-    let clusters = scope.owning_pods(clusters).watches(
-        scope.api::<Pod>(),
-        watcher::Config::default().labels(cluster::OWNER_KEY),
-        of_cluster,
-    );
+    let brokers = watcher::Config::default().labels(cluster::OWNER_KEY);
+    let clusters = scope
+        .owning_pods(clusters)
+        .watches(scope.api::<Pod>(), brokers.clone(), of_cluster::<Pod>)
+        .watches(
+            scope.api::<PersistentVolumeClaim>(),
+            brokers,
+            of_cluster::<PersistentVolumeClaim>,
+        );
     let known_topics = topics.store();
     let topics = topics.watches(
         scope.api::<Cluster>(),
@@ -288,11 +292,12 @@ impl Scope {
     }
 }
 
-/// Maps a change of a broker's pod to its cluster. StatefulSets show most of it, but not that a pod has got a node,
-/// whose zone it must learn before its container starts.
-fn of_cluster(pod: Pod) -> Option<ObjectRef<Guarded<Cluster>>> {
-    let name = pod.metadata.labels.as_ref()?.get(cluster::OWNER_KEY)?;
-    Some(ObjectRef::new(name).within(pod.metadata.namespace.as_ref()?))
+/// Maps a change of a broker's pod or volume to its cluster. StatefulSets show most of it, but not that a pod has got a
+/// node, whose zone it must learn before its container starts, nor that a volume is lost or not wanted any more.
+fn of_cluster<K: Resource>(object: K) -> Option<ObjectRef<Guarded<Cluster>>> {
+    let metadata = object.meta();
+    let name = metadata.labels.as_ref()?.get(cluster::OWNER_KEY)?;
+    Some(ObjectRef::new(name).within(metadata.namespace.as_ref()?))
 }
 
 /// Maps a change of an object to those that refer to it by name in its namespace.

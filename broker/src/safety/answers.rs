@@ -44,7 +44,12 @@ pub(super) struct ReplicasAnswer {
     leaders: usize,
     moving: usize,
     bytes_left: u64,
+    /// Replicas that are not in sync.
+    behind: usize,
+    /// Partitions of which no other active broker has everything.
+    sole: usize,
     topics: Vec<String>,
+    sole_topics: Vec<String>,
     blocked: Vec<BlockedAnswer>,
 }
 
@@ -186,7 +191,10 @@ impl ReplicasAnswer {
             leaders: left.leaders,
             moving: left.moving,
             bytes_left: left.bytes,
+            behind: left.behind,
+            sole: left.sole,
             topics: left.topics.iter().map(ToString::to_string).collect(),
+            sole_topics: left.sole_topics.iter().map(ToString::to_string).collect(),
             blocked: blocked_answers(blocked),
         }
     }

@@ -3,7 +3,7 @@
 //! | path | what |
 //! |---|---|
 //! | `GET /safety/restart?brokers=1,2` | may these stop together now; if not, which partitions say no |
-//! | `GET /safety/replicas?brokers=1` | what is still on them |
+//! | `GET /safety/replicas?brokers=1` | what is still on them, how much of it is not in sync, and what is in sync nowhere else |
 //! | `GET /safety/quorum` | how far each controller is |
 //! | `POST /safety/drain?brokers=1` | moves their leaderships away |
 //! | `POST /safety/evacuate?brokers=1` | plans the next moves off them |

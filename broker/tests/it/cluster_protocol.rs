@@ -224,6 +224,7 @@ async fn operators_are_told_what_may_stop() {
     assert_eq!(status, 400);
     let (_, body) = ask(&cluster, "GET", "/safety/replicas?brokers=1").await;
     assert!(body.contains(r#""topics":["t"]"#), "{body}");
+    assert!(body.contains(r#""behind":0,"sole":0"#), "{body}");
     let (status, body) = ask(&cluster, "POST", "/safety/unregister?broker=1").await;
     assert_eq!(status, 409, "{body}");
     let (_, body) = ask(&cluster, "POST", "/safety/evacuate?brokers=1").await;

@@ -14,6 +14,8 @@ use crate::context::Context;
 pub(crate) struct Live {
     pub(crate) sets: Vec<StatefulSet>,
     pub(crate) pods: Vec<Pod>,
+    /// Volumes of brokers that are or were.
+    pub(crate) claims: Vec<PersistentVolumeClaim>,
     /// The status as it was last written, not as a cache has it: what it says of scaling is what is gone by.
     pub(crate) status: ClusterStatus,
     /// What the cluster began with.
@@ -28,6 +30,11 @@ impl Live {
         self.sets.iter().find(|s| s.metadata.name.as_deref() == Some(name))
     }
 
+    /// A volume.
+    pub(crate) fn claim(&self, name: &str) -> Option<&PersistentVolumeClaim> {
+        self.claims.iter().find(|c| c.metadata.name.as_deref() == Some(name))
+    }
+
     /// A pod.
     pub(crate) fn pod(&self, name: &str) -> Option<&Pod> {
         self.pods.iter().find(|p| p.metadata.name.as_deref() == Some(name))
@@ -38,8 +45,9 @@ pub(crate) async fn dereference(object: &Cluster, ctx: &Context) -> Result<Live,
     let (name, namespace) = (object.name_any(), object.namespace().unwrap_or_default());
     let labels = names::labels(&name).query();
     let identity_name = names::identity(&name);
-    let (sets, pods, identity, fresh) = tokio::try_join!(
+    let (sets, pods, claims, identity, fresh) = tokio::try_join!(
         api::list::<StatefulSet>(&ctx.client, &namespace, &labels),
+        api::list(&ctx.client, &namespace, &labels),
         api::list(&ctx.client, &namespace, &labels),
         api::get::<ConfigMap>(&ctx.client, &namespace, &identity_name),
         api::get::<Cluster>(&ctx.client, &namespace, &name),
@@ -51,5 +59,5 @@ pub(crate) async fn dereference(object: &Cluster, ctx: &Context) -> Result<Live,
         false
     };
     let status = fresh.and_then(|c| c.status).or_else(|| object.status.clone());
-    Ok(Live { sets, pods, status: status.unwrap_or_default(), identity, has_volume })
+    Ok(Live { sets, pods, claims, status: status.unwrap_or_default(), identity, has_volume })
 }

@@ -48,7 +48,7 @@ const RESYNC: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_secs(2);
 /// When to go on after an intent has been written down.
 const SOON: Duration = Duration::from_millis(50);
-/// Most questions in one pass, beside one a broker; the plan needs five.
+/// Most questions in one pass, beside two a broker; the plan needs six.
 const MAX_QUESTIONS: usize = 8;
 
 async fn reconcile(object: &Cluster, ctx: &Context) -> Result<Outcome<ClusterStatus>, ApiFailure> {
@@ -116,7 +116,7 @@ async fn step(
 ) -> Result<Pass, ApiFailure> {
     let situation = situation::situation(wanted, live, Timestamp::now());
     let mut answers = Answers::default();
-    for _ in 0..MAX_QUESTIONS + situation.brokers.len() {
+    for _ in 0..MAX_QUESTIONS + 2 * situation.brokers.len() {
         let (action, said) = match plan::next(&situation, &answers) {
             Step::Ask(question) => {
                 let answer = brokers.ask(&question).await;

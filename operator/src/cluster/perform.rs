@@ -14,6 +14,7 @@ use crate::context::Context;
 use crate::drive::{self, Reconciled as _};
 use crate::eviction;
 use crate::fail_point::Moment;
+use crate::labels::EVICTING;
 use crate::safety::{Brokers, Done, Order, SafetyFailure};
 use crate::verdict::Verdict;
 
@@ -32,11 +33,16 @@ pub(crate) async fn perform(
                 apply_set(ctx, wanted, *id).await?;
             }
         }
-        Action::Replace(id) => {
-            if let Some(pod) = evicted(ctx, wanted, *id).await? {
+        Action::Replace(ids) => {
+            if let Some(pod) = evicted(ctx, wanted, ids).await? {
                 return Ok(Err(SafetyFailure::Refused(format!("pod {pod} is being evicted"))));
             }
-            apply_set(ctx, wanted, *id).await?;
+            for (nth, id) in ids.iter().enumerate() {
+                if nth > 0 {
+                    ctx.fail_points.reach(action.name(), Moment::Within);
+                }
+                apply_set(ctx, wanted, *id).await?;
+            }
         }
         Action::Tell(order) => return Ok(brokers.order(order).await),
         Action::Retire(id) => {
@@ -58,16 +64,50 @@ pub(crate) async fn perform(
                 delete_claim(ctx, wanted, *id).await?;
             }
         }
+        Action::Empty { id, claim_uid } => return empty(ctx, wanted, live, *id, claim_uid).await,
     }
     Ok(Ok(Done::Done))
 }
 
-/// Another broker whose eviction was granted since the pods were last looked at.
-async fn evicted(ctx: &Context, wanted: &Wanted, id: i32) -> Result<Option<String>, ApiFailure> {
+/// Deletes a broker's claim, which stays until no pod holds it, then its pod. Both are those that were looked at, by
+/// their UIDs.
+async fn empty(
+    ctx: &Context,
+    wanted: &Wanted,
+    live: &Live,
+    id: i32,
+    claim_uid: &str,
+) -> Result<Result<Done, SafetyFailure>, ApiFailure> {
+    let pod = live.pod(&names::pod(&wanted.name, id)).filter(|pod| !api::is_deleted(*pod));
+    if let Some(pod) = pod {
+        // As an eviction does: first it is marked, then others are looked for, so that of two one sees the other.
+        api::annotate(&ctx.client, pod, EVICTING, &Timestamp::now().to_string()).await?;
+    }
+    if let Some(pod) = evicted(ctx, wanted, &[id]).await? {
+        return Ok(Err(SafetyFailure::Refused(format!("pod {pod} is being evicted"))));
+    }
+    let claim = live.claim(&names::volume(&wanted.name, id));
+    if let Some(claim) = claim.filter(|claim| claim.uid().as_deref() == Some(claim_uid)) {
+        api::delete(&ctx.client, claim).await?;
+    }
+    ctx.fail_points.reach("empty", Moment::Within);
+    if let Some(pod) = pod {
+        api::delete(&ctx.client, pod).await?;
+    }
+    Ok(Ok(Done::Done))
+}
+
+/// A broker, but these, whose eviction was granted since the pods were last looked at.
+async fn evicted(
+    ctx: &Context,
+    wanted: &Wanted,
+    ids: &[i32],
+) -> Result<Option<String>, ApiFailure> {
     let labels = names::labels(&wanted.name).query();
     let pods = api::list::<Pod>(&ctx.client, &wanted.namespace, &labels).await?;
-    let (own, now) = (names::pod(&wanted.name, id), Timestamp::now());
-    let other = pods.iter().find(|pod| pod.name_any() != own && eviction::going(pod, now));
+    let own: Vec<String> = ids.iter().map(|id| names::pod(&wanted.name, *id)).collect();
+    let now = Timestamp::now();
+    let other = pods.iter().find(|pod| !own.contains(&pod.name_any()) && eviction::going(pod, now));
     Ok(other.map(|pod| pod.name_any()))
 }
 

@@ -101,6 +101,8 @@ mod tests {
             config: Default::default(),
             storage: Default::default(),
             delete_volumes: false,
+            replace_lost: false,
+            together: 1,
             resources: None,
         }
     }

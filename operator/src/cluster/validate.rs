@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crds::cluster::OPERATOR_KEYS;
-use crds::{Cluster, Reason, Resources, Retention, Storage};
+use crds::{Cluster, LostVolume, Reason, Resources, Retention, Storage};
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::{Resource as _, ResourceExt as _};
@@ -41,6 +41,10 @@ pub(crate) struct Wanted {
     pub(crate) config: BTreeMap<String, String>,
     pub(crate) storage: Storage,
     pub(crate) delete_volumes: bool,
+    /// Whether volumes that are lost are replaced without being asked.
+    pub(crate) replace_lost: bool,
+    /// Most brokers of one zone that may restart together.
+    pub(crate) together: usize,
     pub(crate) resources: Option<Resources>,
 }
 
@@ -112,6 +116,9 @@ pub(crate) fn validate(
         storage: spec.brokers.storage.clone(),
         delete_volumes: spec.brokers.persistent_volume_claim_retention_policy.when_scaled
             == Retention::Delete,
+        replace_lost: spec.brokers.persistent_volume_claim_retention_policy.when_lost
+            == LostVolume::Replace,
+        together: usize::try_from(spec.brokers.max_unavailable).unwrap_or(1).max(1),
         resources: spec.brokers.resources.clone(),
         name,
     })

@@ -235,3 +235,57 @@ async fn a_crashing_broker_gets_a_corrected_spec_at_once_and_the_others_do_not()
     }
     assert_eq!(sets(&api.writes()), ["demo-1"]);
 }
+
+const CLAIM: &str = "/api/v1/namespaces/shop/persistentvolumeclaims/data-demo-1";
+
+/// Says something of a volume, as Kubernetes or a person does.
+fn claim(api: &FakeApi, annotation: &str, phase: &str) {
+    let mut claim = api.get(CLAIM).unwrap();
+    claim["metadata"]["uid"] = json!("u-1");
+    claim["metadata"]["annotations"] = json!({"vltava.dev/replace-volume": annotation});
+    claim["status"] = json!({"phase": phase});
+    api.put(CLAIM, claim);
+}
+
+#[tokio::test]
+async fn a_lost_volume_is_named_and_kept_while_no_broker_answers() {
+    let (api, ctx) = three_brokers(Some(1)).await;
+    claim(&api, "no", "Lost");
+    one::<Cluster>(&guard(&api, "demo"), &ctx).await.unwrap();
+    let cluster = api.get(&path::<Cluster>("demo")).unwrap();
+    assert_eq!(condition(&cluster, "Stalled"), ("True".to_owned(), "VolumeLost".to_owned()));
+    claim(&api, "force", "Lost");
+    for _ in 0..3 {
+        one::<Cluster>(&guard(&api, "demo"), &ctx).await.unwrap();
+    }
+    let cluster = api.get(&path::<Cluster>("demo")).unwrap();
+    assert_eq!(condition(&cluster, "Reconciling").1, "SafetyUnknown");
+    assert!(!api.writes().iter().any(|write| write.starts_with("DELETE")));
+}
+
+#[tokio::test]
+async fn a_volume_that_goes_is_written_down_then_deleted_with_its_pod_and_made_anew() {
+    let (api, ctx) = FakeApi::start().await;
+    let spec = json!({"brokers": {"replicas": 1, "removeIds": [0]}});
+    api.put(&path::<Cluster>("demo"), object("Cluster", "demo", spec));
+    one::<Cluster>(&guard(&api, "demo"), &ctx).await.unwrap();
+    start_pods(&api, 1..2, None);
+    claim(&api, "force", "Bound");
+    api.writes();
+    one::<Cluster>(&guard(&api, "demo"), &ctx).await.unwrap();
+    let cluster = api.get(&path::<Cluster>("demo")).unwrap();
+    let intent = json!({"replacing": {"id": 1, "claimUid": "u-1"}});
+    assert_eq!(cluster["status"]["scaling"], intent);
+    assert!(!api.writes().iter().any(|write| write.starts_with("DELETE")));
+    one::<Cluster>(&guard(&api, "demo"), &ctx).await.unwrap();
+    let writes = api.writes();
+    let deleted: Vec<_> = writes.iter().filter_map(|w| w.strip_prefix("DELETE ")).collect();
+    assert_eq!(deleted, [CLAIM, "/api/v1/namespaces/shop/pods/demo-1-0"]);
+    // What comes next is a claim of the same name, and not a second deletion.
+    one::<Cluster>(&guard(&api, "demo"), &ctx).await.unwrap();
+    assert!(api.get(CLAIM).unwrap()["metadata"].get("annotations").is_none());
+    assert!(!api.writes().iter().any(|write| write.starts_with("DELETE")));
+    let cluster = api.get(&path::<Cluster>("demo")).unwrap();
+    assert_eq!(cluster["status"]["scaling"], intent, "it is not done before it is back");
+    assert_eq!(condition(&cluster, "Ready").0, "False");
+}

@@ -31,7 +31,7 @@ pub(crate) struct Obstacle {
 }
 
 /// `GET /safety/replicas?brokers=3,4`: what is left on these brokers.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ReplicasAnswer {
     /// Required: a missing number must not read as "nothing is left".
@@ -40,8 +40,17 @@ pub(crate) struct ReplicasAnswer {
     pub(crate) moving: u64,
     #[serde(default)]
     pub(crate) bytes_left: u64,
+    /// Replicas that are not in sync; nothing from a broker that does not tell.
+    #[serde(default)]
+    pub(crate) behind: Option<u64>,
+    /// Partitions that no other active broker has in sync; nothing from a broker that does not tell.
+    #[serde(default)]
+    pub(crate) sole: Option<u64>,
     #[serde(default)]
     pub(crate) topics: Vec<String>,
+    /// The topics of `sole`.
+    #[serde(default)]
+    pub(crate) sole_topics: Vec<String>,
     #[serde(default)]
     pub(crate) blocked: Vec<Obstacle>,
 }
@@ -147,6 +156,8 @@ mod tests {
     fn what_is_missing_never_reads_as_safe_or_done() {
         assert!(!read::<RestartAnswer>(serde_json::json!({})).unwrap().safe);
         assert!(read::<ReplicasAnswer>(serde_json::json!({"leaders": 0})).is_none());
+        let old: ReplicasAnswer = read(serde_json::json!({"replicas": 0})).unwrap();
+        assert_eq!((old.behind, old.sole), (None, None));
         assert!(read::<MovesAnswer>(serde_json::json!({"planned": 0})).is_none());
     }
 }

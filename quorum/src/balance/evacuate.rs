@@ -20,14 +20,20 @@ pub struct Remaining {
     pub moving: usize,
     /// Bytes of those replicas.
     pub bytes: u64,
+    /// Replicas that are not in sync.
+    pub behind: usize,
+    /// Partitions of which no broker that is active, but these, has everything that was acknowledged.
+    pub sole: usize,
     /// The topics, sorted.
     pub topics: Vec<Str>,
+    /// The topics of `sole`, sorted.
+    pub sole_topics: Vec<Str>,
 }
 
 /// What is still on `brokers`.
 pub fn remaining(image: &MetadataImage, sizes: &Sizes, brokers: &[i32]) -> Remaining {
     let mut left = Remaining::default();
-    let mut topics = BTreeSet::new();
+    let (mut topics, mut sole_topics) = (BTreeSet::new(), BTreeSet::new());
     for topic in image.topics().iter() {
         for (index, partition) in topic.iter() {
             let here = partition.replicas.iter().filter(|id| brokers.contains(id)).count();
@@ -40,9 +46,17 @@ pub fn remaining(image: &MetadataImage, sizes: &Sizes, brokers: &[i32]) -> Remai
             left.moving += usize::from(going);
             left.bytes += size(sizes, topic, index) * here as u64;
             topics.insert(topic.name.clone());
+            let in_sync = |id: &&i32| brokers.contains(id) && partition.isr.contains(id);
+            left.behind += here - partition.replicas.iter().filter(in_sync).count();
+            let holds = |id: &i32| !brokers.contains(id) && image.is_active(*id);
+            if !partition.isr.iter().any(holds) {
+                left.sole += 1;
+                sole_topics.insert(topic.name.clone());
+            }
         }
     }
     left.topics = topics.into_iter().collect();
+    left.sole_topics = sole_topics.into_iter().collect();
     left
 }
 

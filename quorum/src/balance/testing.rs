@@ -5,7 +5,7 @@ use protocol::Uuid;
 use super::Plan;
 use crate::controller::Reassignment;
 use crate::image::MetadataImage;
-use crate::record::{BrokerRecord, MetadataRecord, PartitionChange, PartitionRecord};
+use crate::record::{BrokerChange, BrokerRecord, MetadataRecord, PartitionChange, PartitionRecord};
 
 pub(super) fn cluster(
     brokers: &[(i32, Option<&str>)],
@@ -50,6 +50,26 @@ pub(super) fn join(image: &MetadataImage, id: i32, rack: Option<&str>) -> Metada
         ..BrokerRecord::default()
     })];
     image.with(&records).unwrap()
+}
+
+/// A broker of [`cluster`] that is not heard from any more.
+pub(super) fn fence(image: &MetadataImage, id: i32) -> MetadataImage {
+    let change = BrokerChange {
+        broker_id: id,
+        broker_epoch: i64::from(id) + 1,
+        fenced: Some(true),
+        in_controlled_shutdown: None,
+        log_dir_offline: None,
+    };
+    image.with(&[MetadataRecord::BrokerChange(change)]).unwrap()
+}
+
+/// Only these are in sync.
+pub(super) fn with_isr(image: &MetadataImage, partition: i32, isr: &[i32]) -> MetadataImage {
+    let topic_id = image.topic("t").unwrap().id;
+    let change =
+        PartitionChange { isr: Some(isr.to_vec()), ..PartitionChange::of(topic_id, partition) };
+    image.with(&[MetadataRecord::PartitionChange(change)]).unwrap()
 }
 
 /// As if every move had been carried out.

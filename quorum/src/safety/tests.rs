@@ -87,6 +87,43 @@ fn voters_that_lag_do_not_count() {
 }
 
 #[test]
+fn a_set_takes_no_more_voters_than_the_quorum_can_spare() {
+    let image = image(&[0, 1, 2, 3, 4, 5, 6], &[]);
+    let of = |voters: i32| -> Vec<_> { (0..voters).map(|id| (id, Some(5_000))).collect() };
+    let needs = |voters: i32, set: &[i32]| {
+        let reasons = may_stop(&image, &quorum(&of(voters)), set, |_, _| 1).reasons;
+        assert!(reasons.iter().all(|r| matches!(r, Reason::Quorum { .. })), "{reasons:?}");
+        reasons.len()
+    };
+    for (voters, set, refused) in [
+        (5, &[0, 1, 5, 6][..], 0),
+        (5, &[0, 1, 2], 1),
+        (3, &[0, 5, 6], 0),
+        (3, &[0, 1], 1),
+        // What cannot be helped for one is still no reason to take others along.
+        (1, &[0], 0),
+        (1, &[0, 5], 1),
+        (2, &[1, 5], 1),
+    ] {
+        assert_eq!(needs(voters, set), refused, "{set:?} of {voters} voters");
+    }
+}
+
+#[test]
+fn a_set_of_a_rack_may_stop_where_replicas_are_spread_and_each_part_of_it_too() {
+    let spread = image(&[0, 1, 2, 3, 4, 5], &[(&[0, 2, 4], &[0, 2, 4]), (&[1, 3, 5], &[1, 3, 5])]);
+    let may = |image: &MetadataImage, set: &[i32]| {
+        may_stop(image, &quorum(&[]), set, |_, _| 2).reasons.is_empty()
+    };
+    for set in [&[0, 1][..], &[0], &[1]] {
+        assert!(may(&spread, set), "{set:?}");
+    }
+    assert!(!may(&spread, &[0, 2]), "two of one partition");
+    let alone = image(&[0, 1, 2], &[(&[0], &[0]), (&[1, 2], &[1, 2])]);
+    assert!(!may(&alone, &[0, 1]), "one that cannot be helped is no reason to take others along");
+}
+
+#[test]
 fn strangers_are_named() {
     let image = image(&[0], &[]);
     assert_eq!(may_stop(&image, &quorum(&ALL), &[9], |_, _| 1).reasons, [Reason::UnknownBroker(9)]);

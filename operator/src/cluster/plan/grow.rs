@@ -22,6 +22,7 @@ pub(super) fn create(situation: &Situation) -> Concern {
         let intent = Scaling {
             adding: with(&scaling.adding, &missing),
             removing: without(&scaling.removing, &missing),
+            replacing: scaling.replacing.clone(),
             ..Scaling::default()
         };
         return Some(act(Action::Intend(Box::new(intent)), Reason::Applying, text));

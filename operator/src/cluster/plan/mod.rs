@@ -9,20 +9,25 @@
 //! 1. brokers that should be and are not: [`grow`];
 //! 2. the spec of brokers that do not work anyway is corrected: [`roll::correct`];
 //! 3. a change of mind: [`shrink::reprieve`];
-//! 4. everybody who stays must be ready, and nobody be evicted, before anything else is disturbed;
-//! 5. the metadata quorum gets as many voters as it should have: [`voters::gain`];
-//! 6. brokers with another spec are restarted, one at a time: [`roll`];
-//! 7. brokers that should not be are emptied and removed: [`shrink`];
-//! 8. partitions move on to new brokers: [`grow::spread`];
-//! 9. the metadata quorum gets rid of voters that are too many: [`voters::lose`].
+//! 4. a volume that is lost, or that a person does not want any more, is replaced by an empty one: [`replace`];
+//! 5. everybody who stays must be ready, and nobody be evicted, before anything else is disturbed;
+//! 6. the metadata quorum gets as many voters as it should have: [`voters::gain`];
+//! 7. a broker with a new volume gets everything that it had: [`replace::refill`];
+//! 8. brokers with another spec are restarted, one at a time or some of a zone together: [`roll`];
+//! 9. brokers that should not be are emptied and removed: [`shrink`];
+//! 10. partitions move on to new brokers: [`grow::spread`];
+//! 11. the metadata quorum gets rid of voters that are too many: [`voters::lose`].
 
 mod answers;
 mod estimate;
 mod grow;
 mod ids;
 mod outcome;
+mod replace;
 mod roll;
+mod roll_zone;
 mod shrink;
+mod volume;
 mod voters;
 
 #[cfg(test)]
@@ -40,6 +45,7 @@ pub(crate) use answers::Answers;
 pub(crate) use estimate::bytes;
 pub(crate) use ids::wanted_ids;
 pub(crate) use outcome::outcome;
+pub(crate) use volume::{Request, Volume};
 pub(crate) use voters::voter_count;
 
 /// One broker that is there.
@@ -60,6 +66,12 @@ pub(crate) struct Seen {
     pub(crate) unheard: bool,
     /// Its pod; `None` if there is none.
     pub(crate) pod: Option<PodState>,
+    /// Whether its pod has a node and is not being deleted: then it keeps its volume, which Kubernetes deletes only after it.
+    pub(crate) holds: bool,
+    /// Its zone, which is its rack, if it has one.
+    pub(crate) zone: Option<String>,
+    /// The claim of its volume; `None` if there is none.
+    pub(crate) volume: Option<Volume>,
 }
 
 impl Seen {
@@ -85,6 +97,10 @@ pub(crate) struct Situation {
     pub(crate) first_voters: usize,
     /// Whether the volumes of removed brokers go.
     pub(crate) delete_volumes: bool,
+    /// Whether volumes that are lost are replaced without being asked.
+    pub(crate) replace_lost: bool,
+    /// Most brokers of one zone that may restart together.
+    pub(crate) together: usize,
 }
 
 /// Something to do. At most one a pass.
@@ -94,14 +110,16 @@ pub(crate) enum Action {
     Intend(Box<Scaling>),
     /// Make volumes and StatefulSets.
     Create(Vec<i32>),
-    /// Change a StatefulSet, which restarts its pod.
-    Replace(i32),
+    /// Change StatefulSets, which restarts their pods. Several of them may stop together, and so may any of them.
+    Replace(Vec<i32>),
     /// Tell the brokers something.
     Tell(Order),
     /// Unregister a broker that is empty, then delete its StatefulSet.
     Retire(i32),
     /// Unregister a broker that is gone, delete its volume if the spec says so.
     Forget { id: i32, delete_volume: bool },
+    /// Delete a broker's volume and its pod, so that both are made anew.
+    Empty { id: i32, claim_uid: String },
 }
 
 /// What comes next.
@@ -125,8 +143,10 @@ pub(crate) fn next(situation: &Situation, answers: &Answers) -> Step {
     grow::create(situation)
         .or_else(|| roll::correct(situation, answers))
         .or_else(|| shrink::reprieve(situation))
+        .or_else(|| replace::replace(situation, answers))
         .or_else(|| everybody_ready(situation))
         .or_else(|| voters::gain(situation, answers))
+        .or_else(|| replace::refill(situation, answers))
         .or_else(|| roll::roll(situation, answers))
         .or_else(|| shrink::shrink(situation, answers))
         .or_else(|| grow::spread(situation, answers))
@@ -176,11 +196,14 @@ fn everybody_ready(situation: &Situation) -> Concern {
     let unready = situation.staying().find(|b| !b.is_ready() || b.evicted)?;
     let all = situation.staying().count();
     let ready = situation.staying().filter(|b| b.is_ready()).count();
-    let head = match roll::progress(situation) {
+    let head = match replace::progress(situation).or_else(|| roll::progress(situation)) {
         Some(progress) => format!("{progress}; {ready} of {all} brokers ready"),
         None => format!("{ready} of {all} brokers ready"),
     };
     let pod = situation.pod(unready.id);
+    if let (false, Some(text)) = (unready.is_ready(), replace::lost(situation, unready)) {
+        return Some(Step::Wait(Verdict::stalled(Reason::VolumeLost, format!("{head}; {text}"))));
+    }
     let verdict = match &unready.pod {
         Some(PodState::Failing(text)) => {
             Verdict::stalled(Reason::PodFailing, format!("{head}; pod {pod} {text}"))
@@ -220,6 +243,7 @@ impl Action {
             Self::Tell(Order::Unregister(_)) => "unregister",
             Self::Retire(_) => "retire",
             Self::Forget { .. } => "forget",
+            Self::Empty { .. } => "empty",
         }
     }
 

@@ -6,7 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use crds::Scaling;
 use k8s_openapi::jiff::Timestamp;
 
-use super::{Action, Answers, Seen, Situation, Step, next, outcome, voter_count, wanted_ids};
+use super::{
+    Action, Answers, Request, Seen, Situation, Step, Volume, next, outcome, voter_count, wanted_ids,
+};
 use crate::safety::{
     Answer, Done, MovesAnswer, Obstacle, Order, Question, QuorumAnswer, QuorumMember,
     ReplicasAnswer, RestartAnswer, SafetyFailure,
@@ -41,6 +43,18 @@ pub(super) struct Pod {
     pub(super) recovering: bool,
     /// Whether somebody evicts it.
     pub(super) evicted: bool,
+    /// Whether it has a node, and so its volume.
+    pub(super) holds: bool,
+}
+
+/// A claim.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Claim {
+    /// How many came before it.
+    pub(super) generation: u32,
+    pub(super) lost: bool,
+    pub(super) deleted: bool,
+    pub(super) request: Option<Request>,
 }
 
 #[derive(Clone, Debug)]
@@ -61,8 +75,21 @@ pub(super) struct World {
     /// Voters whose disks were lost: the vote is that of a data folder that is no more.
     pub(super) lost: BTreeSet<i32>,
     pub(super) leader: i32,
-    pub(super) volumes: BTreeSet<i32>,
+    pub(super) volumes: BTreeMap<i32, Claim>,
     pub(super) delete_volumes: bool,
+    pub(super) replace_lost: bool,
+    /// Brokers that have something alone.
+    pub(super) sole: BTreeSet<i32>,
+    /// Replicas that are not in sync, by broker.
+    pub(super) behind: BTreeMap<i32, u64>,
+    /// Most brokers of a zone that restart together.
+    pub(super) together: usize,
+    /// Zones by broker.
+    pub(super) zones: BTreeMap<i32, &'static str>,
+    /// Pairs of brokers that some partition cannot do without.
+    pub(super) pairs: Vec<[i32; 2]>,
+    /// Whether the brokers are of a release that says nothing of either.
+    pub(super) old_release: bool,
     /// Whether votes can be given.
     pub(super) no_votes: bool,
     /// Brokers that work and whose pods are not ready.
@@ -98,8 +125,15 @@ impl World {
             first_voters: voter_count(ids.len()),
             lost: BTreeSet::new(),
             leader: 0,
-            volumes: BTreeSet::new(),
+            volumes: BTreeMap::new(),
             delete_volumes: false,
+            replace_lost: false,
+            sole: BTreeSet::new(),
+            behind: BTreeMap::new(),
+            together: 1,
+            zones: BTreeMap::new(),
+            pairs: Vec::new(),
+            old_release: false,
             no_votes: false,
             unready: BTreeSet::new(),
             unheard: BTreeSet::new(),
@@ -129,9 +163,18 @@ impl World {
             evicted: pod.evicted,
             runs: pod.recovering || self.unready.contains(id) || self.unheard.contains(id),
             unheard: self.unheard.contains(id),
+            holds: pod.holds,
+            zone: self.zones.get(id).map(|zone| (*zone).to_owned()),
+            volume: self.volumes.get(id).map(|claim| Volume {
+                uid: format!("{id}-{}", claim.generation),
+                lost: claim.lost,
+                deleted: claim.deleted,
+                request: claim.request,
+            }),
             pod: Some(if pod.crashing {
                 PodState::Failing("has crashed".into())
             } else if pod.starting > 0
+                || !pod.holds
                 || pod.recovering
                 || self.unready.contains(id)
                 || self.unheard.contains(id)
@@ -149,11 +192,15 @@ impl World {
             scaling: self.scaling.clone(),
             first_voters: self.first_voters,
             delete_volumes: self.delete_volumes,
+            replace_lost: self.replace_lost,
+            together: self.together,
         }
     }
 
-    fn down(&self) -> Vec<i32> {
-        let down = |(_, pod): &(&i32, &Pod)| pod.starting > 0 || pod.crashing || pod.recovering;
+    pub(super) fn down(&self) -> Vec<i32> {
+        let down = |(_, pod): &(&i32, &Pod)| {
+            pod.starting > 0 || pod.crashing || pod.recovering || !pod.holds
+        };
         self.pods.iter().filter(down).map(|(id, _)| *id).collect()
     }
 
@@ -170,7 +217,10 @@ impl World {
         let left = |ids: &[i32]| ids.iter().filter_map(|id| self.load.get(id)).sum::<u64>();
         Ok(match question {
             Question::Restart(ids) => Answer::Restart(RestartAnswer {
-                safe: self.down().iter().all(|id| ids.contains(id)) && self.majority_without(ids),
+                safe: self.down().iter().all(|id| ids.contains(id))
+                    && self.behind.iter().all(|(id, left)| *left == 0 || ids.contains(id))
+                    && !self.pairs.iter().any(|pair| pair.iter().all(|id| ids.contains(id)))
+                    && self.majority_without(ids),
                 reasons: vec![Obstacle {
                     kind: if self.majority_without(ids) { "partition" } else { "quorum" }.into(),
                     topic: None,
@@ -183,13 +233,20 @@ impl World {
                 replicas: left(ids),
                 moving: 0,
                 bytes_left: left(ids) * 1024,
-                topics: Vec::new(),
-                blocked: Vec::new(),
+                behind: (!self.old_release)
+                    .then(|| ids.iter().filter_map(|id| self.behind.get(id)).sum()),
+                sole: (!self.old_release)
+                    .then(|| ids.iter().filter(|id| self.has_alone(**id)).count() as u64),
+                sole_topics: vec!["orders".into()],
+                ..ReplicasAnswer::default()
             }),
             Question::Quorum => {
                 let disk = |disk: &str, id: &i32| QuorumMember {
                     id: *id,
-                    directory_id: format!("{disk}-{id}"),
+                    directory_id: match self.volumes.get(id) {
+                        Some(claim) => format!("{disk}-{id}-{}", claim.generation),
+                        None => format!("{disk}-{id}"),
+                    },
                     lag: Some(0),
                 };
                 let voter = |id| disk(if self.lost.contains(id) { "old" } else { "disk" }, id);
@@ -207,6 +264,13 @@ impl World {
                 Answer::Recovery(self.pods.get(id).is_some_and(|pod| pod.recovering))
             }
         })
+    }
+
+    /// Whether nobody else who works has everything that a broker has.
+    fn has_alone(&self, id: i32) -> bool {
+        let others = || self.pods.keys().filter(|other| **other != id);
+        let behind = |other: &&i32| self.behind.get(other).is_some_and(|left| *left > 0);
+        self.sole.contains(&id) || others().next().is_none() || others().all(|o| behind(&o))
     }
 
     /// Moves at most two replicas from one set of brokers to the emptiest other.
@@ -289,7 +353,7 @@ impl World {
     fn start(&mut self, id: i32) {
         assert!(!self.ending.contains_key(&id), "{id} is made while its predecessor ends");
         let crashing = self.bad.contains(&self.version);
-        self.volumes.insert(id);
+        self.volumes.entry(id).or_default();
         self.load.entry(id).or_default();
         self.pods.insert(
             id,
@@ -299,8 +363,46 @@ impl World {
                 crashing,
                 recovering: false,
                 evicted: false,
+                holds: true,
             },
         );
+    }
+
+    /// A volume goes, and with it everything on it.
+    fn empty(&mut self, id: i32, claim_uid: &str, half: bool) {
+        let others = self.down().into_iter().filter(|other| *other != id).count();
+        let works = !self.down().contains(&id);
+        let alone = self.has_alone(id);
+        let only = self.pods.len() == 1;
+        let claim = self.volumes.get_mut(&id).expect("it has a volume");
+        assert_eq!(claim_uid, format!("{id}-{}", claim.generation), "it is another volume");
+        if !claim.deleted {
+            assert!(!works || others == 0, "{id} is emptied while another is down");
+            assert!(!alone || claim.request == Some(Request::Anyway), "{id} is the only one");
+            assert!(only || !self.voters.contains(&id), "{id} is emptied while it votes");
+        }
+        claim.deleted = true;
+        self.log.push(format!("empty {id}"));
+        if !half {
+            let pod = self.pods.get_mut(&id).expect("it has a pod");
+            (pod.holds, pod.crashing, pod.starting) = (false, false, START);
+        }
+    }
+
+    /// Kubernetes deletes claims that no pod holds, and the operator makes them anew.
+    fn collect_claims(&mut self) {
+        for (id, pod) in &mut self.pods {
+            let Some(claim) = self.volumes.get_mut(id) else { continue };
+            if claim.deleted && !pod.holds {
+                let generation = claim.generation + 1;
+                *claim = Claim { generation, ..Claim::default() };
+                (pod.holds, pod.starting) = (true, START);
+                self.registered.remove(id);
+                self.sole.remove(id);
+                let others = self.load.values().sum::<u64>();
+                self.behind.insert(*id, others.min(3));
+            }
+        }
     }
 
     /// Carries an action out; with `half`, only its first half.
@@ -311,12 +413,22 @@ impl World {
                 let ids = if half { &ids[..1] } else { ids };
                 ids.iter().for_each(|id| self.start(*id));
             }
-            Action::Replace(id) => {
-                let others = self.down().into_iter().filter(|other| other != id).count();
-                let works = !self.down().contains(id);
-                assert!(!works || others == 0, "{id} is restarted while another is down");
-                self.log.push(format!("restart {id}"));
-                self.start(*id);
+            Action::Replace(ids) => {
+                let others = self.down().into_iter().filter(|other| !ids.contains(other)).count();
+                let works = ids.iter().any(|id| !self.down().contains(id));
+                assert!(!works || others == 0, "{ids:?} are restarted while another is down");
+                let zone = |id: &i32| self.zones.get(id);
+                let one_zone = ids.iter().all(|id| zone(id).is_some() && zone(id) == zone(&ids[0]));
+                assert!(ids.len() <= self.together && (ids.len() == 1 || one_zone), "{ids:?}");
+                assert!(ids.len() == 1 || self.majority_without(ids), "{ids:?} take the quorum");
+                assert!(
+                    ids.len() == 1 || !ids.contains(&self.leader),
+                    "{ids:?} take the controller"
+                );
+                let ids = if half { &ids[..1] } else { ids };
+                let names: Vec<_> = ids.iter().map(ToString::to_string).collect();
+                self.log.push(format!("restart {}", names.join("+")));
+                ids.iter().for_each(|id| self.start(*id));
             }
             Action::Tell(order) => return self.order(order),
             Action::Retire(id) => {
@@ -329,6 +441,7 @@ impl World {
                 self.ending.insert(*id, START);
                 self.log.push(format!("remove {id}"));
             }
+            Action::Empty { id, claim_uid } => self.empty(*id, claim_uid, half),
             Action::Forget { id, delete_volume } => {
                 assert!(!self.pods.contains_key(id) && !self.ending.contains_key(id));
                 self.order(&Order::Unregister(*id))?;
@@ -349,10 +462,13 @@ impl World {
         });
         for (id, pod) in &mut self.pods {
             pod.starting = pod.starting.saturating_sub(1);
-            if pod.starting == 0 && !pod.crashing && !pod.recovering {
+            if pod.starting == 0 && !pod.crashing && !pod.recovering && pod.holds {
                 self.registered.insert(*id);
+                let left = self.behind.entry(*id).or_default();
+                *left = left.saturating_sub(1);
             }
         }
+        self.collect_claims();
         settled
     }
 
@@ -380,6 +496,8 @@ impl World {
                     return false;
                 }
                 Step::Settled => {
+                    assert!(self.behind.values().all(|left| *left == 0), "ready too early");
+                    assert!(self.volumes.values().all(|claim| !claim.deleted), "ready too early");
                     self.write(&situation, Scaling::default());
                     self.verdict = None;
                     return true;

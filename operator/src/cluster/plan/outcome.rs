@@ -33,6 +33,7 @@ pub(crate) fn outcome(
             let intent = Scaling {
                 adding: with(&scaling.adding, back),
                 removing: without(&scaling.removing, back),
+                replacing: scaling.replacing,
                 ..Scaling::default()
             };
             (intent, said)

@@ -1,8 +1,9 @@
-//! Brokers whose spec changed are restarted one at a time, when the brokers say that the next may go.
+//! Brokers whose spec changed are restarted one at a time, when the brokers say that the next may go. Where the spec
+//! lets several of a zone go together, [`roll_zone`] is asked first.
 
 use crds::Reason;
 
-use super::{Action, Answers, Concern, Seen, Situation, act, wait};
+use super::{Action, Answers, Concern, Seen, Situation, act, roll_zone, wait};
 use crate::safety::RestartAnswer;
 
 /// A broker that does not work anyway gets its changed spec at once: its restart costs nothing, and a spec that
@@ -15,7 +16,7 @@ pub(super) fn correct(situation: &Situation, answers: &Answers) -> Concern {
             Ok(()) => {
                 let pod = situation.pod(broker.id);
                 let text = format!("pod {pod} is not ready and gets its changed spec");
-                return Some(act(Action::Replace(broker.id), Reason::Rolling, text));
+                return Some(act(Action::Replace(vec![broker.id]), Reason::Rolling, text));
             }
             Err(step @ super::Step::Wait(_)) => waits = waits.or(Some(step)),
             Err(step) => return Some(step),
@@ -67,6 +68,9 @@ pub(super) fn roll(situation: &Situation, answers: &Answers) -> Concern {
     if situation.brokers.len() == 1 {
         // Nobody could take over, so there is nothing to wait for.
         return Some(restart(situation, first, ""));
+    }
+    if let Some(step) = roll_zone::roll(situation, answers, &stale) {
+        return Some(step);
     }
     let mut broker = *first;
     let mut turn = may_go(situation, answers, broker, second.is_some());
@@ -128,11 +132,11 @@ fn away(answer: &RestartAnswer) -> String {
 
 fn restart(situation: &Situation, broker: &Seen, cost: &str) -> super::Step {
     let text = format!("{} restarts{cost}", head(situation, broker));
-    act(Action::Replace(broker.id), Reason::Rolling, text)
+    act(Action::Replace(vec![broker.id]), Reason::Rolling, text)
 }
 
 /// Which pod of how many.
-fn head(situation: &Situation, next: &Seen) -> String {
+pub(super) fn head(situation: &Situation, next: &Seen) -> String {
     let all = situation.staying().count();
     let changed = situation.staying().filter(|b| b.current).count();
     format!("rolling pod {} of {all}: {}", changed + 1, situation.pod(next.id))

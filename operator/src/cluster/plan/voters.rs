@@ -112,6 +112,33 @@ pub(super) fn without(
     Ok(Some(demote(voter, Reason::ScalingDown)))
 }
 
+/// Takes the vote of a broker whose volume is about to go, after another one has got one where one can. `None` if it has
+/// none.
+pub(super) fn unvote(
+    situation: &Situation,
+    answers: &Answers,
+    id: i32,
+    text: &str,
+) -> Result<Option<Step>, Step> {
+    let quorum = answers.quorum(text)?;
+    let Some(voter) = quorum.voters.iter().find(|v| v.id == id) else { return Ok(None) };
+    let others = staying(situation, &quorum).filter(|v| v.id != id).count();
+    if others < target(situation)
+        && answers.no_vote().is_none()
+        && let Some(step) = promote(situation, &quorum, Reason::ReplacingVolume)
+    {
+        return Ok(Some(step));
+    }
+    if others == 0 {
+        let text = format!(
+            "{text}: no other broker votes in the metadata quorum or can take its vote over; add a broker, or wait \
+             until one has caught up"
+        );
+        return Err(Step::Wait(Verdict::stalled(Reason::ReplaceBlocked, text)));
+    }
+    Ok(Some(demote(voter, Reason::ReplacingVolume)))
+}
+
 fn staying<'a>(
     situation: &'a Situation,
     quorum: &'a QuorumAnswer,

@@ -1,4 +1,4 @@
-use super::super::testing::{carry_out, cluster, join, new_replicas};
+use super::super::testing::{carry_out, cluster, fence, join, new_replicas, with_isr};
 use super::super::{evacuate, remaining};
 use super::*;
 
@@ -81,6 +81,22 @@ fn everything_goes_off_brokers_that_leave_and_what_cannot_is_named() {
     let plan = evacuate(&image, &sizes, &[1, 2, 3], 1_000);
     assert_eq!(plan.blocked.len(), 25);
     assert!(plan.blocked[0].why.contains("add brokers"), "{:?}", plan.blocked[0]);
+}
+
+#[test]
+fn what_only_one_broker_has_is_told_and_what_it_lacks() {
+    let three = [(0, None), (1, None), (2, None)];
+    let left = |image: &MetadataImage| remaining(image, &Sizes::new(), &[0]);
+    let whole = left(&cluster(&three, 3, 2));
+    assert_eq!((whole.replicas, whole.behind, whole.sole), (2, 0, 0));
+    let alone = left(&cluster(&three, 3, 1));
+    assert_eq!((alone.sole, alone.sole_topics), (1, vec!["t".into()]));
+    // The only other replica in sync is on a broker that is not active.
+    let others_fenced = fence(&fence(&cluster(&three, 3, 2), 1), 2);
+    assert_eq!(left(&others_fenced).sole, 2);
+    // It is back with nothing, and others have all.
+    let emptied = with_isr(&cluster(&three, 1, 2), 0, &[1]);
+    assert_eq!((left(&emptied).behind, left(&emptied).sole), (1, 0));
 }
 
 #[test]
