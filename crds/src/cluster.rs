@@ -263,9 +263,9 @@ pub struct Replacing {
     pub id: i32,
     /// UID of the PersistentVolumeClaim that goes.
     pub claim_uid: String,
-    /// Kafka's id of the data folder that goes, if the metadata quorum knew it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub directory_id: Option<String>,
+    /// Kafka's ids of the data folders that the metadata quorum knew of the broker: that which goes, and older ones.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub directory_ids: Vec<String>,
 }
 
 fn optional_time(_: &mut schemars::SchemaGenerator) -> schemars::Schema {

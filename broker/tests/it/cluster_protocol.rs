@@ -18,20 +18,20 @@ use crate::cluster::create;
 use crate::support::Conn;
 use crate::three::Cluster;
 
-const SOON: Duration = Duration::from_secs(30);
+pub(crate) const SOON: Duration = Duration::from_secs(30);
 
-struct Topic {
+pub(crate) struct Topic {
     id: Uuid,
     leader: usize,
     leader_epoch: i32,
 }
 
-async fn connect(cluster: &Cluster, id: usize) -> Conn {
+pub(crate) async fn connect(cluster: &Cluster, id: usize) -> Conn {
     Conn::to(cluster.addrs[id]).await
 }
 
 /// A topic that all brokers know.
-async fn topic(cluster: &Cluster) -> Topic {
+pub(crate) async fn topic(cluster: &Cluster) -> Topic {
     let client = cluster.client();
     create(&client, "t", 1).await;
     let request = MetadataRequest { topics: None, ..Default::default() };
@@ -198,7 +198,7 @@ pub(crate) async fn http(addr: SocketAddr, method: &str, path: &str) -> (u16, St
 }
 
 /// Asks each broker until the active controller has answered.
-async fn ask(cluster: &Cluster, method: &str, path: &str) -> (u16, String) {
+pub(crate) async fn ask(cluster: &Cluster, method: &str, path: &str) -> (u16, String) {
     let begun = Instant::now();
     loop {
         for broker in cluster.brokers.iter().flatten() {
@@ -344,7 +344,7 @@ async fn every_version_of_the_administrative_apis_is_answered() {
 }
 
 /// Voters of the quorum: id and folder; and the leader.
-async fn quorum(cluster: &Cluster, through: usize) -> (Vec<(i32, Uuid)>, i32) {
+pub(crate) async fn quorum(cluster: &Cluster, through: usize) -> (Vec<(i32, Uuid)>, i32) {
     use protocol::messages::describe_quorum_request::{PartitionData, TopicData};
     let partitions = vec![PartitionData { partition_index: 0 }];
     let quorum = TopicData { topic_name: "__cluster_metadata".into(), partitions };

@@ -9,6 +9,7 @@ mod errors;
 mod groups;
 mod idempotence;
 mod long_poll;
+mod lost_volume;
 mod recovery;
 mod roles;
 mod support;

@@ -73,6 +73,12 @@ impl Cluster {
         self.brokers[id].take().unwrap().abort().await;
     }
 
+    /// What a broker that does not run had on its disk is gone.
+    pub(crate) fn lose_disk(&mut self, id: usize) {
+        assert!(self.brokers[id].is_none(), "it runs");
+        self.dirs[id] = TempDir::new().unwrap();
+    }
+
     pub(crate) async fn come_back(&mut self, id: usize) {
         let broker = self.boot(id).await;
         broker.ready().await.unwrap();

@@ -111,6 +111,16 @@ pub(crate) struct QuorumMember {
     pub(crate) directory_id: String,
     /// Records that it lacks; nothing if it has not been heard of.
     pub(crate) lag: Option<u64>,
+    /// Milliseconds since it had everything. It grows for a data folder that is no more, which the quorum lists for some
+    /// minutes beside that which took its place.
+    pub(crate) last_caught_up_ms: Option<u64>,
+}
+
+impl QuorumMember {
+    /// Less is a data folder that was heard of more recently.
+    pub(crate) fn age(&self) -> u64 {
+        self.last_caught_up_ms.unwrap_or(u64::MAX)
+    }
 }
 
 /// What comes with another status than 200.
@@ -146,6 +156,7 @@ mod tests {
         .unwrap();
         assert_eq!(quorum.voters[0].directory_id, "d");
         assert_eq!((quorum.voters[0].lag, quorum.voters[1].lag), (Some(0), None));
+        assert_eq!((quorum.voters[0].age(), quorum.voters[1].age()), (12, u64::MAX));
         let moves: MovesAnswer = read(serde_json::json!({
             "planned": 1, "moving": 2, "left": 3, "bytesLeft": 4, "blocked": []}))
         .unwrap();

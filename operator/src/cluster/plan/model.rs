@@ -241,6 +241,17 @@ impl World {
                 ..ReplicasAnswer::default()
             }),
             Question::Quorum => {
+                // What is no more is listed for some minutes, and first.
+                let gone = |(id, claim): (&i32, &Claim)| {
+                    let former = |generation| QuorumMember {
+                        id: *id,
+                        directory_id: format!("disk-{id}-{generation}"),
+                        lag: Some(0),
+                        last_caught_up_ms: Some(90_000),
+                    };
+                    (0..claim.generation).map(former).collect::<Vec<_>>()
+                };
+                let gone = self.volumes.iter().flat_map(gone);
                 let disk = |disk: &str, id: &i32| QuorumMember {
                     id: *id,
                     directory_id: match self.volumes.get(id) {
@@ -248,6 +259,7 @@ impl World {
                         None => format!("{disk}-{id}"),
                     },
                     lag: Some(0),
+                    last_caught_up_ms: Some(if disk == "old" { 90_000 } else { 200 }),
                 };
                 let voter = |id| disk(if self.lost.contains(id) { "old" } else { "disk" }, id);
                 let votes = |id: &&i32| self.voters.contains(id) && !self.lost.contains(id);
@@ -255,7 +267,7 @@ impl World {
                 Answer::Quorum(QuorumAnswer {
                     leader: Some(self.leader),
                     voters: self.voters.iter().map(voter).collect(),
-                    observers: observers.map(|id| disk("disk", id)).collect(),
+                    observers: gone.chain(observers.map(|id| disk("disk", id))).collect(),
                 })
             }
             Question::Proposal => panic!("only a Rebalance asks for it"),
@@ -327,7 +339,9 @@ impl World {
             Order::AddVoter { .. } if self.no_votes => {
                 return Err(SafetyFailure::Refused("it has not caught up".into()));
             }
-            Order::AddVoter { id, .. } => {
+            Order::AddVoter { id, directory_id } => {
+                let generation = self.volumes[id].generation;
+                assert_eq!(*directory_id, format!("disk-{id}-{generation}"), "it is no more");
                 assert!(self.pods.contains_key(id), "a broker that is not there votes");
                 assert!(!self.voters.contains(id), "it votes already");
                 self.voters.insert(*id);

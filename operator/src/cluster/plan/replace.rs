@@ -86,12 +86,12 @@ fn intend(
 ) -> Result<Step, Step> {
     let text = doing(broker.id);
     may_be_emptied(situation, answers, broker, request)?;
-    let directory_id = if is_alone(situation) {
-        None
+    let directory_ids = if is_alone(situation) {
+        Vec::new()
     } else {
-        directory(&answers.quorum(&text)?, broker.id).map(str::to_owned)
+        directories(&answers.quorum(&text)?, broker.id).map(str::to_owned).collect()
     };
-    let replacing = Replacing { id: broker.id, claim_uid: volume.uid.clone(), directory_id };
+    let replacing = Replacing { id: broker.id, claim_uid: volume.uid.clone(), directory_ids };
     let intent = Scaling { replacing: Some(replacing), ..situation.scaling.clone() };
     Ok(act(Action::Intend(Box::new(intent)), Reason::ReplacingVolume, text))
 }
@@ -247,8 +247,8 @@ fn refilled(situation: &Situation, answers: &Answers, replacing: &Replacing) -> 
     let (id, text) = (replacing.id, doing(replacing.id));
     if !is_alone(situation) {
         let quorum = answers.quorum(&text)?;
-        let now = directory(&quorum, id);
-        if now.is_none() || now == replacing.directory_id.as_deref() {
+        let known = |folder: &str| replacing.directory_ids.iter().any(|old| old == folder);
+        if directories(&quorum, id).all(known) {
             let text = format!("{text}: waiting until it has joined with an empty data folder");
             return Err(wait(Reason::ReplacingVolume, text));
         }
@@ -268,12 +268,11 @@ fn refilled(situation: &Situation, answers: &Answers, replacing: &Replacing) -> 
     }
 }
 
-/// The data folder of a broker, as the quorum knows it. An observer's comes first: a voter's may be that of a folder
-/// that is no more.
-fn directory(quorum: &QuorumAnswer, id: i32) -> Option<&str> {
+/// The data folders of a broker that the quorum knows; it forgets one only some minutes after it was last heard of.
+fn directories(quorum: &QuorumAnswer, id: i32) -> impl Iterator<Item = &str> {
     let members = quorum.observers.iter().chain(&quorum.voters);
-    let mut own = members.filter(|m| m.id == id && !m.directory_id.is_empty());
-    own.next().map(|m| m.directory_id.as_str())
+    let own = members.filter(move |m| m.id == id && !m.directory_id.is_empty());
+    own.map(|m| m.directory_id.as_str())
 }
 
 fn is_alone(situation: &Situation) -> bool {

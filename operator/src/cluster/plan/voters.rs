@@ -47,7 +47,9 @@ pub(super) fn gain(situation: &Situation, answers: &Answers) -> Concern {
 fn lost_disk(quorum: &QuorumAnswer) -> Option<&QuorumMember> {
     let moved = |v: &&QuorumMember| {
         let another = |o: &QuorumMember| {
-            o.id == v.id && !o.directory_id.is_empty() && o.directory_id != v.directory_id
+            let other = !o.directory_id.is_empty() && o.directory_id != v.directory_id;
+            // The quorum also lists, for a while, folders that came before the voter's.
+            o.id == v.id && other && o.age() < v.age()
         };
         quorum.leader != Some(v.id) && quorum.observers.iter().any(another)
     };
@@ -154,7 +156,7 @@ fn promote(situation: &Situation, quorum: &QuorumAnswer, reason: Reason) -> Conc
             && m.lag.is_some_and(|lag| lag <= MAX_LAG)
             && !m.directory_id.is_empty()
     };
-    let member = quorum.observers.iter().filter(fit).min_by_key(|m| m.id)?;
+    let member = quorum.observers.iter().filter(fit).min_by_key(|m| (m.id, m.age()))?;
     let order = Order::AddVoter { id: member.id, directory_id: member.directory_id.clone() };
     let text = format!("broker {} becomes a voter of the metadata quorum", member.id);
     Some(act(Action::Tell(order), reason, text))
