@@ -267,12 +267,17 @@ async fn a_topic_gets_fewer_and_more_replicas() {
             }],
             ..Default::default()
         };
-        let answer = connect(&cluster, 0).await.call(&request, 0).await;
-        let partitions = &answer.topics[0].partitions;
-        assert!(!partitions.is_empty());
-        for partition in partitions {
-            assert_eq!(partition.replica_nodes.len(), wanted);
-            assert_eq!(partition.isr_nodes.len(), wanted);
+        // The active controller has answered; the broker that is asked now learns of it a moment later.
+        loop {
+            let answer = connect(&cluster, 0).await.call(&request, 0).await;
+            let counts = answer.topics[0].partitions.iter();
+            let counts: Vec<_> =
+                counts.map(|p| (p.replica_nodes.len(), p.isr_nodes.len())).collect();
+            assert!(!counts.is_empty());
+            if counts.iter().all(|count| *count == (wanted, wanted)) {
+                break;
+            }
+            assert!(begun.elapsed() < SOON, "{wanted} replicas, all in sync, are not {counts:?}");
         }
     };
     replicas(2).await;
