@@ -2,14 +2,15 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 
 use crate::figures::Figures;
 use crate::first;
 use crate::server::Cluster;
 use crate::wire::Wire;
 
-const TOPIC: &str = "many";
+/// Partitions of one topic: Kafka's controller refuses a request for 10,000 at once.
+const PARTITIONS_PER_TOPIC: i32 = 2_000;
 /// Longest wait until all partitions have a leader.
 const TIMEOUT: Duration = Duration::from_secs(300);
 const POLL: Duration = Duration::from_millis(20);
@@ -33,18 +34,24 @@ pub(crate) fn measure(
     };
     first::acknowledged(cluster)?;
     let asked = Instant::now();
-    let code =
-        Wire::connect(&cluster.servers[0].address)?.create_anywhere(TOPIC, partitions, brokers)?;
-    ensure!(code == 0, "the topic was refused: {code}");
+    let mut wire = Wire::connect(&cluster.servers[0].address)?;
+    let topics = topics(partitions);
+    for (topic, count) in &topics {
+        let code = wire.create_anywhere(topic, *count, brokers)?;
+        ensure!(code == 0, "the topic {topic} was refused: {code}");
+    }
     for server in &cluster.servers {
-        wait_for_leaders(&server.address, partitions)?;
+        for (topic, count) in &topics {
+            wait_for_leaders(&server.address, topic, *count)?;
+        }
     }
     add("created, known to every broker", 1e3, 0, " ms", asked.elapsed().as_secs_f64());
     std::thread::sleep(SETTLE);
     add("RSS without load", 1.0 / MIB, 1, " MiB", cluster.rss_bytes()? as f64);
     add("CPU without load (100 %: one core)", 100.0, 2, " %", idle_cpu(cluster)?);
     cluster.restart()?;
-    let taken = first::acknowledged_again(cluster, TOPIC, partitions - 1)?;
+    let (last, count) = topics.last().context("no partitions to make")?;
+    let taken = first::acknowledged_again(cluster, last, count - 1)?;
     add("restart to first acknowledged record", 1e3, 0, " ms", taken);
     std::thread::sleep(SETTLE);
     add("RSS after the restart", 1.0 / MIB, 1, " MiB", cluster.rss_bytes()? as f64);
@@ -58,11 +65,19 @@ fn idle_cpu(cluster: &Cluster) -> Result<f64> {
     Ok((cluster.cpu_seconds()? - cpu) / began.elapsed().as_secs_f64())
 }
 
-fn wait_for_leaders(address: &str, partitions: i32) -> Result<()> {
+/// Names of topics that have so many partitions together, with the partitions of each.
+fn topics(partitions: i32) -> Vec<(String, i32)> {
+    let first = (0..partitions).step_by(PARTITIONS_PER_TOPIC as usize);
+    first
+        .map(|first| (format!("many-{first}"), (partitions - first).min(PARTITIONS_PER_TOPIC)))
+        .collect()
+}
+
+fn wait_for_leaders(address: &str, topic: &str, partitions: i32) -> Result<()> {
     let began = Instant::now();
     let mut wire = Wire::connect(address)?;
     loop {
-        let known = wire.partitions(TOPIC)?;
+        let known = wire.partitions(topic)?;
         if known.len() == partitions as usize && known.iter().all(|p| p.leader_id >= 0) {
             return Ok(());
         }
