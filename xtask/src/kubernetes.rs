@@ -4,7 +4,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 
 use crate::cluster::{self, Cluster};
@@ -73,7 +73,11 @@ pub(crate) fn e2e(long: bool, only: &[&str], environment: &[(&str, OsString)]) -
             .envs(environment.iter().map(|(name, value)| (name, value))),
     );
     println!("{}", table.text()?);
-    result
+    result?;
+    if table.is_empty()? {
+        bail!("no scenario ran: no test's name has one of {only:?} in it, see docs/kubernetes-faults.md");
+    }
+    Ok(())
 }
 
 /// The file in which lines come together, one a scenario, columns apart by tabs.
@@ -84,6 +88,11 @@ impl Table {
         let path = workspace::target_dir().join("scenarios.tsv");
         std::fs::write(&path, "").with_context(|| format!("cannot write {}", path.display()))?;
         Ok(Self(path))
+    }
+
+    /// Whether no scenario has written its line.
+    fn is_empty(&self) -> Result<bool> {
+        Ok(std::fs::read_to_string(&self.0)?.is_empty())
     }
 
     fn text(&self) -> Result<String> {
