@@ -75,7 +75,9 @@ pub(crate) fn e2e(long: bool, only: &[&str], environment: &[(&str, OsString)]) -
     println!("{}", table.text()?);
     result?;
     if table.is_empty()? {
-        bail!("no scenario ran: no test's name has one of {only:?} in it, see docs/kubernetes-faults.md");
+        bail!(
+            "no scenario ran: no test's name has one of {only:?} in it, see docs/kubernetes-faults.md"
+        );
     }
     Ok(())
 }
