@@ -8,6 +8,7 @@
 //! | [`offsets`] | a group's committed offsets, and when they expire |
 //! | [`shard`] | all groups of one partition of `__consumer_offsets`, and how they are read back from its records |
 //! | [`record`] | Kafka's record formats in that topic |
+//! | [`refusal()`] | what members are told when the partition refuses an append |
 //!
 //! Must not know: tokio, partitions' replicas, who asks.
 //!
@@ -19,6 +20,7 @@
 pub mod machine;
 pub mod offsets;
 pub mod record;
+mod refusal;
 pub mod shard;
 mod subscription;
 
@@ -27,6 +29,7 @@ pub use machine::{
     RequestId, State, Sync, SyncAnswer,
 };
 pub use offsets::{CommittedOffset, Offsets};
+pub use refusal::refusal;
 pub use shard::{Cell, Replay, ReplayError, Shard};
 pub use subscription::subscribed_topics;
 

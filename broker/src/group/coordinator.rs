@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use groups::record::{self, KeyValue};
-use groups::{Effect, GroupSettings, Now, OFFSETS_TOPIC, Persist, partition_for};
+use groups::{Effect, GroupSettings, Now, OFFSETS_TOPIC, Persist, partition_for, refusal};
 use parking_lot::{Mutex, RwLock};
 use protocol::records::{BatchBuilder, Compression};
 use protocol::{EncodeError, ErrorCode, Str, Uuid};
@@ -379,7 +379,7 @@ impl Inner {
         let (inner, slot, id) = (Arc::clone(self), Arc::clone(slot), group_id.clone());
         let persist = persist.clone();
         self.spawn(async move {
-            let result = appended.committed.await.map_err(coordinator_error);
+            let result = appended.committed.await.map_err(refusal);
             let SlotState::Ready(shard) = &mut *slot.state.lock() else { return };
             let mut effects = Vec::new();
             if let Some(cell) = shard.cells.get_mut(&id) {
@@ -408,7 +408,7 @@ impl Inner {
                 .map_err(|_| ErrorCode::INVALID_REQUEST)?;
         }
         let batch = batch.build().map_err(|_| ErrorCode::UNKNOWN_SERVER_ERROR)?;
-        self.log.append(partition, batch, now_ms).map_err(coordinator_error)
+        self.log.append(partition, batch, now_ms).map_err(refusal)
     }
 
     /// Writes tombstones that nobody waits for: if they get lost, what they forget is forgotten again.
@@ -445,22 +445,5 @@ impl Inner {
                 inner.write_tombstones(slot.partition, tombstones);
             });
         }
-    }
-}
-
-/// What a client of a group is told when a partition of `__consumer_offsets` refuses an append.
-fn coordinator_error(error: ErrorCode) -> ErrorCode {
-    match error {
-        ErrorCode::UNKNOWN_TOPIC_OR_PARTITION
-        | ErrorCode::NOT_ENOUGH_REPLICAS
-        | ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND
-        | ErrorCode::REQUEST_TIMED_OUT => ErrorCode::COORDINATOR_NOT_AVAILABLE,
-        ErrorCode::NOT_LEADER_OR_FOLLOWER | ErrorCode::KAFKA_STORAGE_ERROR => {
-            ErrorCode::NOT_COORDINATOR
-        }
-        ErrorCode::MESSAGE_TOO_LARGE
-        | ErrorCode::RECORD_LIST_TOO_LARGE
-        | ErrorCode::INVALID_FETCH_SIZE => ErrorCode::INVALID_COMMIT_OFFSET_SIZE,
-        other => other,
     }
 }

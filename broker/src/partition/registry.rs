@@ -198,13 +198,11 @@ impl Partitions {
     /// Opens what could not be opened for want of room. Blocks on the disk.
     pub(super) fn reopen(&self) {
         let mut applied = self.applied.lock();
-        let image = Arc::clone(&applied);
-        self.apply_over(&mut applied, &image);
-    }
-
-    /// Whether a partition waits to be opened until there is room.
-    pub(super) fn lacks_room(&self) -> bool {
-        self.view().by_name.values().any(|topic| topic.lacks_room())
+        // Under the lock: an image that is being applied may just have found none.
+        if self.view().by_name.values().any(|topic| topic.lacks_room()) {
+            let image = Arc::clone(&applied);
+            self.apply_over(&mut applied, &image);
+        }
     }
 
     fn apply_over(&self, applied: &mut Arc<MetadataImage>, image: &Arc<MetadataImage>) {

@@ -14,8 +14,7 @@ impl Partitions {
         let forever = async {
             // The sender belongs to this value.
             while changes.changed().await.is_ok() {
-                let open = *changes.borrow_and_update() == Writes::Open;
-                if open && self.lacks_room() {
+                if *changes.borrow_and_update() == Writes::Open {
                     let partitions = Arc::clone(&self);
                     // A panic there is a bug that shows itself; the next change tries again.
                     tokio::task::spawn_blocking(move || partitions.reopen()).await.ok();

@@ -6,7 +6,6 @@ use protocol::Str;
 
 use super::load::{Loads, is_at_rest, size, under_way};
 use super::{Blocked, Plan, Sizes};
-use crate::controller::Reassignment;
 use crate::image::MetadataImage;
 
 /// What is still on brokers that go.
@@ -89,13 +88,7 @@ pub fn evacuate(image: &MetadataImage, sizes: &Sizes, leaving: &[i32], max_movin
                 continue;
             }
             room = room.saturating_sub(usize::from(is_at_rest(partition)));
-            let new = replicas.iter().filter(|id| !partition.replicas.contains(id)).count();
-            plan.bytes += bytes * new as u64;
-            plan.moves.push(Reassignment {
-                topic: topic.name.to_string(),
-                partition: index,
-                replicas: Some(replicas),
-            });
+            plan.add((&topic.name, index), partition, replicas, bytes);
         }
     }
     plan

@@ -24,6 +24,7 @@ pub use resize::{Misfits, misfits, resize};
 pub use spread::spread;
 
 use crate::controller::Reassignment;
+use crate::image::PartitionImage;
 
 /// Bytes of partitions, by topic id and index; those that are missing count as empty.
 pub type Sizes = HashMap<(Uuid, i32), u64>;
@@ -37,6 +38,22 @@ pub struct Plan {
     pub bytes: u64,
     /// What cannot be moved.
     pub blocked: Vec<Blocked>,
+}
+
+impl Plan {
+    /// Adds a move of a partition of `bytes`; those are copied to each broker that does not hold it yet.
+    fn add(
+        &mut self,
+        (topic, index): (&str, i32),
+        before: &PartitionImage,
+        replicas: Vec<i32>,
+        bytes: u64,
+    ) {
+        let new = replicas.iter().filter(|id| !before.replicas.contains(id)).count();
+        self.bytes += bytes * new as u64;
+        let topic = topic.to_owned();
+        self.moves.push(Reassignment { topic, partition: index, replicas: Some(replicas) });
+    }
 }
 
 /// A partition that cannot be moved.

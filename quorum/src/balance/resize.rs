@@ -4,7 +4,6 @@ use std::cmp::Reverse;
 
 use super::load::{Loads, is_at_rest, size, under_way};
 use super::{Blocked, Plan, Sizes};
-use crate::controller::Reassignment;
 use crate::image::{MetadataImage, PartitionImage, TopicImage};
 
 /// How far a topic is from a number of replicas.
@@ -66,13 +65,7 @@ pub fn resize(
             return Some(plan);
         };
         room = room.saturating_sub(usize::from(is_at_rest(partition)));
-        let new = replicas.iter().filter(|id| !partition.replicas.contains(id)).count();
-        plan.bytes += bytes * new as u64;
-        plan.moves.push(Reassignment {
-            topic: topic.name.to_string(),
-            partition: index,
-            replicas: Some(replicas),
-        });
+        plan.add((&topic.name, index), partition, replicas, bytes);
     }
     Some(plan)
 }

@@ -2,7 +2,6 @@
 
 use super::load::{Loads, is_at_rest, size, under_way};
 use super::{Plan, Sizes};
-use crate::controller::Reassignment;
 use crate::image::MetadataImage;
 
 /// A partition that may be moved.
@@ -29,14 +28,9 @@ pub fn spread(image: &MetadataImage, sizes: &Sizes, max_moving: usize) -> Plan {
         turn_leaders(&mut loads, &mut candidates, max_moving);
     }
     for candidate in candidates.into_iter().filter(|candidate| candidate.moved) {
-        let partition = image.partition(&candidate.topic, candidate.partition);
-        let is_new = |id: &&i32| partition.is_some_and(|before| !before.replicas.contains(id));
-        plan.bytes += candidate.bytes * candidate.replicas.iter().filter(is_new).count() as u64;
-        plan.moves.push(Reassignment {
-            topic: candidate.topic,
-            partition: candidate.partition,
-            replicas: Some(candidate.replicas),
-        });
+        let name = (candidate.topic.as_str(), candidate.partition);
+        let Some(before) = image.partition(name.0, name.1) else { continue };
+        plan.add(name, before, candidate.replicas, candidate.bytes);
     }
     plan
 }

@@ -175,6 +175,12 @@ impl Checker {
         of.offsets.insert((offset, epoch));
     }
 
+    /// An offset is committed that a coordinator took at a time, from a member of a generation.
+    pub(super) fn offset_taken(&mut self, group: usize, generation: i32, taken_at: u64) {
+        let checked = self.groups.commits(group, generation, taken_at);
+        self.note(checked);
+    }
+
     pub(super) fn count_acknowledged(&mut self) {
         self.acknowledged += 1;
     }

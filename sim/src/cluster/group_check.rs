@@ -19,7 +19,6 @@ pub(super) struct GroupChecker {
     generations: BTreeMap<(usize, i32), Generation>,
     /// Assignments that members were given.
     pub(super) count: u32,
-    pub(super) violation: Option<String>,
 }
 
 impl GroupChecker {
@@ -56,14 +55,18 @@ impl GroupChecker {
     }
 
     /// An offset is committed that a coordinator took at a time: not from who knew an older generation than others did then.
-    pub(super) fn commits(&mut self, group: usize, generation: i32, taken_at: u64) {
+    pub(super) fn commits(
+        &self,
+        group: usize,
+        generation: i32,
+        taken_at: u64,
+    ) -> Result<(), String> {
         let newer = (group, generation + 1)..=(group, i32::MAX);
         let newer = self.generations.range(newer).find(|(_, of)| of.told_at < taken_at);
-        if let Some(((_, newer), _)) = newer {
-            let what = format!(
+        newer.map_or(Ok(()), |((_, newer), _)| {
+            Err(format!(
                 "group {group} has had generation {newer}, and an offset of generation {generation} was taken after that"
-            );
-            self.violation.get_or_insert(what);
-        }
+            ))
+        })
     }
 }

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use groups::{
     CommittedOffset, Effect, GroupSettings, Join, JoinAnswer, Leaving, Now, Persist, Sync,
-    SyncAnswer, record,
+    SyncAnswer, record, refusal,
 };
 use protocol::{ErrorCode, Str};
 
@@ -42,7 +42,7 @@ impl World {
         ask: Ask,
     ) {
         if let Err(error) = self.coordinates(machine, &key) {
-            return self.tell_member(machine, (from, id), refusal(&ask, error));
+            return self.tell_member(machine, (from, id), elsewhere(&ask, error));
         }
         let now = self.group_now(machine);
         match ask {
@@ -205,7 +205,7 @@ impl World {
         let Some(cell) = coordinator.cell(group) else { return Ok(()) };
         let record = record::group_record(&cell.group).map_err(|_| ErrorCode::INVALID_REQUEST)?;
         let batch = record_batch(wall, &record).ok_or(ErrorCode::UNKNOWN_SERVER_ERROR)?;
-        let appended = self.append(machine, key, &batch).map_err(coordinator_error)?;
+        let appended = self.append(machine, key, &batch).map_err(refusal)?;
         let what = Waited::Group { epoch, group, persist: persist.clone() };
         self.wait(machine, key, (machine, 0), what, appended);
         Ok(())
@@ -236,7 +236,7 @@ impl World {
         result: Result<(), ErrorCode>,
     ) {
         if self.coordinator(machine, &key).is_some_and(|of| of.epoch == epoch) {
-            let result = result.map_err(coordinator_error);
+            let result = result.map_err(refusal);
             let effects = self.persisted(machine, &key, group, persist, result);
             self.carry_out(machine, key, group, effects);
         }
@@ -273,7 +273,7 @@ impl World {
         let record = record::offset_record(&name, &topic, partition, Some(&committed));
         let record = record.map_err(|_| ErrorCode::INVALID_REQUEST)?;
         let batch = record_batch(now.wall_ms, &record).ok_or(ErrorCode::UNKNOWN_SERVER_ERROR)?;
-        let appended = self.append(machine, key, &batch).map_err(coordinator_error)?;
+        let appended = self.append(machine, key, &batch).map_err(refusal)?;
         let wait = OffsetWait { epoch, group, partition, committed, generation, at };
         self.wait(machine, key, who, Waited::Offset(wait), appended);
         Ok(())
@@ -289,7 +289,7 @@ impl World {
         result: Result<(), ErrorCode>,
     ) {
         if result.is_ok() {
-            self.checker.groups.commits(wait.group, wait.generation, wait.at);
+            self.checker.offset_taken(wait.group, wait.generation, wait.at);
             if let Some(coordinator) = self.coordinator(machine, &key)
                 && coordinator.epoch == wait.epoch
                 && let Some(cell) = coordinator.cell(wait.group)
@@ -327,7 +327,7 @@ impl World {
 }
 
 /// What a member is told by who cannot serve it, as `broker::group::operations` does.
-fn refusal(ask: &Ask, error: ErrorCode) -> Told {
+fn elsewhere(ask: &Ask, error: ErrorCode) -> Told {
     let loading = error == ErrorCode::COORDINATOR_LOAD_IN_PROGRESS;
     match ask {
         Ask::Join { member } => Told::Joined(JoinAnswer::error(member.clone(), error)),
@@ -339,15 +339,5 @@ fn refusal(ask: &Ask, error: ErrorCode) -> Told {
         Ask::Heartbeat { .. } if loading => Told::Code(ErrorCode::NONE),
         Ask::Heartbeat { .. } | Ask::Leave { .. } | Ask::Commit { .. } => Told::Code(error),
         Ask::Offsets => Told::Offsets(Err(error)),
-    }
-}
-
-/// As the broker's coordinator translates a partition's refusals.
-fn coordinator_error(error: ErrorCode) -> ErrorCode {
-    match error {
-        ErrorCode::NOT_LEADER_OR_FOLLOWER | ErrorCode::KAFKA_STORAGE_ERROR => {
-            ErrorCode::NOT_COORDINATOR
-        }
-        _ => ErrorCode::COORDINATOR_NOT_AVAILABLE,
     }
 }

@@ -201,8 +201,7 @@ impl World {
                 break;
             }
             self.happen(event)?;
-            let violation = self.checker.violation.take();
-            if let Some(what) = violation.or_else(|| self.checker.groups.violation.take()) {
+            if let Some(what) = self.checker.violation.take() {
                 return Err(what);
             }
             if self.healed && self.now >= looked + 100 {
