@@ -40,6 +40,17 @@ pub enum LogDirError {
     },
 }
 
+/// A partition's folder, as it is found on the disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Folder {
+    /// The topic's name, from the folder's.
+    pub topic: String,
+    /// The partition, from the folder's name.
+    pub partition: i32,
+    /// The topic's id in Kafka's text form, from `partition.metadata`; `None` when that is not there, or torn.
+    pub topic_id: Option<String>,
+}
+
 /// What is known of a partition before its log is opened.
 #[derive(Debug, Default)]
 struct Known {
@@ -140,8 +151,22 @@ impl LogDir {
         Ok(names.iter().filter_map(|name| parse_folder(name)).collect())
     }
 
+    /// The folders of [`LogDir::partitions`] with the topic that each says it belongs to.
+    ///
+    /// # Errors
+    /// When the directory cannot be listed, or a folder's metadata cannot be read.
+    pub fn folders(&self) -> Result<Vec<Folder>, DiskError> {
+        let folder = |(topic, partition): PartitionName| {
+            let topic_id = self.topic_id(&self.folder(&topic, partition))?;
+            Ok(Folder { topic, partition, topic_id })
+        };
+        self.partitions()?.into_iter().map(folder).collect()
+    }
+
     /// Opens a partition's log, making its folder if it is missing. `topic_id` is Kafka's text form; a folder that
-    /// belongs to another topic of the same name (deleted and made anew) is put aside under another name.
+    /// belongs to another topic of the same name (deleted and made anew) is put aside under another name. One that does not
+    /// say whose it is holds nothing that was flushed (a flush makes its metadata durable, too), and is begun anew: it may be
+    /// another topic's.
     ///
     /// # Errors
     /// [`OpenError`].
@@ -156,9 +181,10 @@ impl LogDir {
         let dir = self.folder(topic, partition);
         let name = (topic.to_owned(), partition);
         if self.disk.exists(&dir)? {
-            let stored = self.topic_id(&dir)?;
-            if stored.as_deref().is_some_and(|stored| stored != topic_id) {
-                self.put_aside(topic, partition, stored.as_deref().unwrap_or_default())?;
+            match self.topic_id(&dir)? {
+                Some(stored) if stored == topic_id => {}
+                Some(stored) => self.put_aside(topic, partition, &stored)?,
+                None => self.remove_folder(topic, partition, topic_id)?,
             }
         }
         let mut state = OpenState { clean: self.clean, ..OpenState::default() };
@@ -186,7 +212,11 @@ impl LogDir {
         let content = self.disk.read_file(&dir.join(METADATA_FILE))?;
         Ok(content.and_then(|content| {
             let text = String::from_utf8_lossy(&content).into_owned();
-            text.lines().find_map(|line| line.strip_prefix("topic_id: ").map(str::to_owned))
+            // It becomes a part of a folder's name when the folder is put aside.
+            let plain = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' };
+            let id =
+                |line: &str| Some(line.strip_prefix("topic_id: ")?.chars().map(plain).collect());
+            text.lines().find_map(id)
         }))
     }
 
@@ -202,11 +232,20 @@ impl LogDir {
         self.disk.sync_dir(&self.path)
     }
 
-    /// Removes a partition's folder. A crash in the middle leaves a folder that the next start removes.
+    /// Removes the folder of a partition of this very topic, if there is one: another topic of the same name may have its
+    /// folder there by now. A crash in the middle leaves a folder that the next start removes.
     ///
     /// # Errors
     /// When it cannot be renamed or removed.
     pub fn remove_log(&self, topic: &str, partition: i32, topic_id: &str) -> Result<(), DiskError> {
+        let stored = self.topic_id(&self.folder(topic, partition))?;
+        if stored.is_some_and(|stored| stored != topic_id) {
+            return Ok(());
+        }
+        self.remove_folder(topic, partition, topic_id)
+    }
+
+    fn remove_folder(&self, topic: &str, partition: i32, topic_id: &str) -> Result<(), DiskError> {
         self.forget(topic, partition);
         let doomed = self.path.join(format!("{topic}-{partition}.{topic_id}{DELETE_SUFFIX}"));
         self.disk.remove_dir(&doomed)?;
