@@ -33,6 +33,17 @@ impl<'a> Brokers<'a> {
 
     /// Applies it. `config` is keys and values in YAML, such as `num.partitions: '2'`.
     pub fn apply(&self, replicas: usize, remove: &[i32], config: &[&str]) -> Result<()> {
+        self.apply_with(replicas, remove, config, &[])
+    }
+
+    /// The same with more fields of `spec.brokers`, such as `maxUnavailable: 2`.
+    pub fn apply_with(
+        &self,
+        replicas: usize,
+        remove: &[i32],
+        config: &[&str],
+        fields: &[&str],
+    ) -> Result<()> {
         let mut yaml = format!(
             "apiVersion: vltava.dev/v1alpha1\n\
              kind: Cluster\n\
@@ -41,11 +52,13 @@ impl<'a> Brokers<'a> {
              \x20 brokers:\n\
              \x20   replicas: {replicas}\n\
              \x20   removeIds: {remove:?}\n\
-             \x20   storage: {{size: 1Gi}}\n\
-             \x20 config:\n\
-             \x20   broker.session.timeout.ms: '6000'\n",
+             \x20   storage: {{size: 1Gi}}\n",
             self.name
         );
+        for field in fields {
+            yaml.push_str(&format!("    {field}\n"));
+        }
+        yaml.push_str("  config:\n    broker.session.timeout.ms: '6000'\n");
         for line in config {
             yaml.push_str(&format!("    {line}\n"));
         }
@@ -61,6 +74,22 @@ impl<'a> Brokers<'a> {
     /// The brokers' pods, sorted by name.
     pub fn pods(&self) -> Result<Vec<Pod>> {
         self.namespace.pods("broker")
+    }
+
+    /// Name of a broker's pod.
+    pub fn pod_name(&self, id: i32) -> String {
+        format!("{}-{id}-0", self.name)
+    }
+
+    /// Pod → zone of its node, for those whose nodes are in one.
+    pub fn zones(&self) -> Result<BTreeMap<String, String>> {
+        let mut zones = BTreeMap::new();
+        for (node, pods) in self.nodes()? {
+            let node = self.namespace.object(&format!("node/{node}"))?;
+            let zone = node["metadata"]["labels"]["topology.kubernetes.io/zone"].as_str();
+            zones.extend(pods.into_iter().filter_map(|pod| Some((pod, zone?.to_owned()))));
+        }
+        Ok(zones)
     }
 
     /// Node → pods on it.
