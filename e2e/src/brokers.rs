@@ -1,15 +1,18 @@
 //! A Cluster in a namespace: its brokers' pods, and waiting until they are what the object asks for.
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use crate::kubectl::{Namespace, Pod, condition};
-use crate::wait;
+use crate::{process, vltava, wait};
 
 const DEADLINE: Duration = Duration::from_secs(400);
+/// Exit code of a plan that would change something.
+const CHANGES: i32 = 3;
 /// SIGKILL at once, as when a node dies.
 const WITHOUT_WARNING: [&str; 2] = ["--grace-period=0", "--force"];
 
@@ -44,6 +47,10 @@ impl<'a> Brokers<'a> {
         config: &[&str],
         fields: &[&str],
     ) -> Result<()> {
+        self.namespace.apply(&self.yaml(replicas, remove, config, fields)).map(drop)
+    }
+
+    fn yaml(&self, replicas: usize, remove: &[i32], config: &[&str], fields: &[&str]) -> String {
         let mut yaml = format!(
             "apiVersion: vltava.dev/v1alpha1\n\
              kind: Cluster\n\
@@ -62,7 +69,18 @@ impl<'a> Brokers<'a> {
         for line in config {
             yaml.push_str(&format!("    {line}\n"));
         }
-        self.namespace.apply(&yaml).map(drop)
+        yaml
+    }
+
+    /// What `vltava plan --kubernetes` says that applying it would do. Fails unless it would change something.
+    pub fn foretold(&self, replicas: usize, remove: &[i32], config: &[&str]) -> Result<String> {
+        let mut file = tempfile::Builder::new().suffix(".yaml").tempfile()?;
+        file.write_all(self.yaml(replicas, remove, config, &[]).as_bytes())?;
+        let mut command = vltava::command(["plan", "--kubernetes", "--namespace"])?;
+        command.arg(self.namespace.name()).arg("-f").arg(file.path());
+        let finished = process::try_run(&mut command, "")?;
+        ensure!(finished.status.code() == Some(CHANGES), "{finished:?}");
+        Ok(finished.stdout)
     }
 
     /// `kubectl scale`.
