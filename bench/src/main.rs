@@ -167,12 +167,20 @@ impl Bench {
                 let figures = &mut bench.report.latency;
                 latency::measure(cluster, &bench.tools, shrink, (figures, number))
             }),
-            Part::Many => MANY.iter().try_for_each(|(nodes, partitions)| {
-                let plan = if *nodes == 1 { Plan::single() } else { Plan::three() };
-                self.on(subject, &plan, |bench, cluster| {
-                    many::measure(cluster, *partitions, (&mut bench.report.many, number))
-                })
-            }),
+            Part::Many => {
+                for (nodes, partitions) in MANY {
+                    let plan = if nodes == 1 { Plan::single() } else { Plan::three() };
+                    let measured = self.on(subject, &plan, |bench, cluster| {
+                        many::measure(cluster, partitions, (&mut bench.report.many, number))
+                    });
+                    // A machine may have too few descriptors for one of them: that is a result as well.
+                    if let Err(error) = measured {
+                        let what = format!("{nodes} × {partitions} partitions");
+                        self.report.many.failed(&what, subject.name(), &error);
+                    }
+                }
+                Ok(())
+            }
             Part::Failover => [Victim::Broker, Victim::Controller].into_iter().try_for_each(|v| {
                 self.on(subject, &failover::plan(), |bench, cluster| {
                     failover::measure(cluster, v, (&mut bench.report.failover, number))
@@ -195,11 +203,11 @@ impl Bench {
             show_logs(&folder);
             eprintln!("{error:#}");
         }
-        cluster.stop()?;
+        let stopped = cluster.stop();
         drop(cluster);
         // A run's data is of no use to the next one, and may be gigabytes.
         std::fs::remove_dir_all(&folder).ok();
-        measured
+        measured.and(stopped)
     }
 }
 

@@ -37,6 +37,7 @@ pub mod config;
 mod connection;
 mod context;
 mod controller;
+mod descriptors;
 mod dispatch;
 mod entropy;
 mod group;

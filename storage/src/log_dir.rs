@@ -48,8 +48,9 @@ struct Known {
     high_watermarks: BTreeMap<PartitionName, i64>,
     /// Logs that were opened by this process: they are as they should be, whatever the stop before was like.
     opened: BTreeSet<PartitionName>,
-    /// Removed logs that the checkpoint files may still speak of.
-    stale: BTreeSet<PartitionName>,
+    /// Removed logs that the checkpoint files may still speak of, and which removal it was.
+    stale: BTreeMap<PartitionName, u64>,
+    removals: u64,
 }
 
 /// A log directory that this process holds.
@@ -84,7 +85,8 @@ impl LogDir {
             start_offsets: checkpoint::read(&*disk, &path.join(START_OFFSETS))?,
             high_watermarks: checkpoint::read(&*disk, &path.join(HIGH_WATERMARKS))?,
             opened: BTreeSet::new(),
-            stale: BTreeSet::new(),
+            stale: BTreeMap::new(),
+            removals: 0,
         };
         for name in disk.list(path)?.iter().filter(|name| name.ends_with(DELETE_SUFFIX)) {
             disk.remove_dir(&path.join(name))?;
@@ -155,14 +157,16 @@ impl LogDir {
     ) -> Result<(Log, RecoveryReport), OpenError> {
         let dir = self.folder(topic, partition);
         let name = (topic.to_owned(), partition);
-        if self.disk.exists(&dir)? {
+        let mut exists = self.disk.exists(&dir)?;
+        if exists {
             let stored = self.topic_id(&dir)?;
             if stored.as_deref().is_some_and(|stored| stored != topic_id) {
                 self.put_aside(topic, partition, stored.as_deref().unwrap_or_default())?;
+                exists = false;
             }
         }
         let mut state = OpenState { clean: self.clean, ..OpenState::default() };
-        if self.disk.exists(&dir)? {
+        if exists {
             let known = self.known.lock();
             state.recovery_point = known.recovery_points.get(&name).copied().unwrap_or(0);
             state.start_offset = known.start_offsets.get(&name).copied().unwrap_or(0);
@@ -228,9 +232,10 @@ impl LogDir {
             known.high_watermarks.remove(&name).is_some(),
         ];
         if had.contains(&true) {
-            known.stale.insert(name.clone());
+            known.removals += 1;
+            known.stale.insert(name.clone(), known.removals);
         }
-        known.stale.contains(&name)
+        known.stale.contains_key(&name)
     }
 
     /// A log begins in an empty folder: what the checkpoint files say of one that was there before (a replica that left and
@@ -239,12 +244,14 @@ impl LogDir {
         if !self.forget(topic, partition) {
             return Ok(());
         }
+        // The files are written once for all that are gone by now: a topic that is made anew may have thousands of partitions.
+        let gone = self.known.lock().removals;
         self.write_checkpoints([])?;
         let writing = self.writing.lock();
         let high_watermarks = self.known.lock().high_watermarks.clone();
         checkpoint::write(&*self.disk, &self.path.join(HIGH_WATERMARKS), &high_watermarks)?;
         drop(writing);
-        self.known.lock().stale.remove(&(topic.to_owned(), partition));
+        self.known.lock().stale.retain(|_, removal| *removal > gone);
         Ok(())
     }
 
