@@ -31,6 +31,13 @@ impl Partitions {
         }
     }
 
+    /// Brings the averages of bytes in and out up to date.
+    pub(crate) fn sample_traffic(&self, monotonic_ms: u64) {
+        for partition in self.view().online() {
+            partition.traffic.sample(partition.leads(), monotonic_ms);
+        }
+    }
+
     /// Flushes what is not on disk yet and writes the checkpoints, so that a restart after a crash scans little.
     ///
     /// # Errors
