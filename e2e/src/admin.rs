@@ -8,9 +8,11 @@ use serde_json::Value;
 
 use crate::brokers::Brokers;
 use crate::kubectl::Namespace;
+use crate::placement::Placement;
 use crate::wait;
 
 const PORT: u16 = 9644;
+const MOVED: &str = "vltava_broker_reassignment_bytes_in_total ";
 /// Somebody must be, or become, the active controller.
 const DEADLINE: Duration = Duration::from_secs(60);
 
@@ -68,46 +70,30 @@ impl<'a> Admin<'a> {
         Ok(newest["directoryId"].as_str().unwrap_or_default().to_owned())
     }
 
-    /// Broker → replicas of all topics on it; brokers that hold none are not in it.
-    pub fn shares(&self) -> Result<BTreeMap<i32, usize>> {
+    /// Where all partitions are.
+    pub fn placement(&self) -> Result<Placement> {
         let pod = self.brokers.pods()?.into_iter().next().context("no brokers")?.name;
         let topic = |arguments: &[&str]| {
             let command = [&["exec", &pod, "--", "/vltava", "topic"], arguments].concat();
             self.namespace.kubectl(&command, "")
         };
-        let mut shares = BTreeMap::new();
+        let mut placement = Placement::default();
         for line in topic(&["list", "--internal"])?.lines().skip(1) {
             let name = line.split_whitespace().next().context("a line without a topic")?;
-            count(&topic(&["describe", name])?, &mut shares)?;
+            placement.add(name, &topic(&["describe", name])?)?;
         }
-        Ok(shares)
+        Ok(placement)
     }
-}
 
-/// Counts the replicas in what `vltava topic describe` prints.
-fn count(described: &str, shares: &mut BTreeMap<i32, usize>) -> Result<()> {
-    let table = described.lines().skip_while(|line| !line.starts_with("PARTITION")).skip(1);
-    for line in table.take_while(|line| line.starts_with(|c: char| c.is_ascii_digit())) {
-        let replicas = line.split_whitespace().nth(2).context("a line without replicas")?;
-        for id in replicas.split(',') {
-            *shares.entry(id.parse()?).or_default() += 1;
+    /// UID of a broker's pod → bytes that it has taken as replicas of moves.
+    pub fn moved_bytes(&self) -> Result<BTreeMap<String, u64>> {
+        let mut moved = BTreeMap::new();
+        for pod in self.brokers.pods()? {
+            let raw = self.raw(&pod.name, "/metrics");
+            let metrics = self.namespace.kubectl(&["get", "--raw", &raw], "")?;
+            let bytes = metrics.lines().find_map(|line| line.strip_prefix(MOVED));
+            moved.insert(pod.uid, bytes.context("no counter of moves")?.trim().parse()?);
         }
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn replicas_are_counted_by_broker() {
-        let text = "topic checked  id abc\nPARTITION  LEADER  REPLICAS  IN-SYNC  START  END\n\
-                    0          1       1,2,10    1,2      0      10\n\
-                    1          2       2,1       1,2      0      7\n\
-                    SETTING  VALUE\n0  1  9,9\n";
-        let mut shares = BTreeMap::new();
-        count(text, &mut shares).unwrap();
-        assert_eq!(shares, BTreeMap::from([(1, 2), (2, 2), (10, 1)]));
+        Ok(moved)
     }
 }

@@ -9,7 +9,8 @@
 //! - [`wait`]: waiting for something that takes its time;
 //! - [`text`]: book-sized texts, and word counts by `tr`, `sort` and `uniq`;
 //! - [`kubectl`]: a namespace of a real cluster;
-//! - [`brokers`]: a Cluster in it and its pods; [`admin`]: what its brokers say; [`volume`]: a broker's volume, and its loss;
+//! - [`brokers`]: a Cluster in it and its pods; [`admin`]: what its brokers say;
+//! - [`volume`]: a broker's volume, and its loss; [`placement`]: which brokers hold what;
 //! - [`node`]: nodes and the API server, switched off and on, and another zone;
 //! - [`verify`]: load on a Cluster, and [`report`]: the verdict on what it kept;
 //! - [`witness`]: somebody who looks on; [`scenario`]: all of these together.
@@ -21,6 +22,7 @@ pub mod admin;
 pub mod brokers;
 pub mod kubectl;
 pub mod node;
+pub mod placement;
 pub mod process;
 pub mod report;
 pub mod scenario;

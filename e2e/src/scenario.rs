@@ -6,7 +6,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use crate::admin::Admin;
 use crate::brokers::Brokers;
@@ -99,6 +99,35 @@ impl Scenario<'_> {
     /// The claim of a broker's volume.
     pub fn claim(&self, id: i32) -> Claim<'_> {
         Claim::of(self.namespace, &self.brokers, id)
+    }
+
+    /// Lets partitions move until these brokers have equal shares, and tells what was copied for that: no more replicas than
+    /// must be.
+    pub fn moves(
+        &self,
+        what: &str,
+        brokers: &[i32],
+        act: impl FnOnce() -> Result<()>,
+    ) -> Result<()> {
+        let admin = self.admin();
+        let (before, moved) = (admin.placement()?, admin.moved_bytes()?);
+        self.step(what, act)?;
+        let (after, now) = (admin.placement()?, admin.moved_bytes()?);
+        ensure!(after.is_even(brokers), "{what}: unequal shares: {after:?}");
+        let (copies, fewest) = (before.copies_to(&after), before.fewest_copies(brokers));
+        ensure!(copies == fewest, "{what}: {copies} replicas copied, where {fewest} do");
+        let since = |(pod, bytes): (&String, &u64)| bytes - moved.get(pod).unwrap_or(&0);
+        let bytes: u64 = now.iter().map(since).sum();
+        let ids: Vec<String> = brokers.iter().map(ToString::to_string).collect();
+        let all = admin.get(&format!("/safety/replicas?brokers={}", ids.join(",")))?;
+        let all = all["bytesLeft"].as_u64().context("no size of the replicas")?;
+        let least = all as f64 / after.replicas() as f64 * fewest as f64;
+        eprintln!(
+            "{what}: {copies} of {} replicas copied, the fewest; {bytes} bytes, {:.2} times what those replicas hold now",
+            after.replicas(),
+            bytes as f64 / least
+        );
+        Ok(())
     }
 
     /// Does something that has a name and takes its time, and tells how long.

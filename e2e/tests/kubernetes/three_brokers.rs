@@ -23,13 +23,13 @@ fn a_cluster_grows_shrinks_rolls_and_loses_pods_under_load() -> Result<()> {
             &[],
             &["brokers.replicas: 3 -> 5", "brokers 3, 4 would be added"],
         )?;
-        scenario.step("3 to 5", || {
+        scenario.moves("3 to 5", &[0, 1, 2, 3, 4], || {
             brokers.scale(5)?;
             brokers.settled(5)
         })?;
         let told = ["brokers 1, 3 would be removed", "would move to the others first"];
         foretells(scenario, (3, &[1, 3]), &[], &told)?;
-        scenario.step("5 to 3, without 1 and 3", || {
+        scenario.moves("5 to 3, without 1 and 3", &[0, 2, 4], || {
             brokers.apply(3, &[1, 3], &[])?;
             brokers.settled(3)?;
             let left: Vec<String> = brokers.pods()?.into_iter().map(|pod| pod.name).collect();

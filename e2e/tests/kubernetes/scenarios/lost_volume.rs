@@ -1,7 +1,7 @@
 //! Promise: a broker's volume is replaced by an empty one, because a person asks or because it is gone, and filled from the
 //! other brokers; also when the operator dies at every step of that.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use e2e::scenario::Scenario;
 
 use crate::operator::{self, FailPoints};
@@ -59,16 +59,17 @@ fn the_operator_dies_at_every_step_of_replacing_a_volume() -> Result<()> {
 /// Lets it happen, and waits until the broker has another volume and everything that it had on the old one.
 fn emptied(scenario: &Scenario<'_>, id: i32, happens: impl FnOnce() -> Result<()>) -> Result<()> {
     let (admin, claim) = (scenario.admin(), scenario.claim(id));
-    let (uid, shares) = (claim.uid()?, admin.shares()?);
+    let (uid, before) = (claim.uid()?, admin.placement()?);
     let folder = admin.data_folder(id)?;
     happens()?;
     claim.until_other_than(&uid)?;
     scenario.brokers.settled(3)?;
     let now = admin.data_folder(id)?;
     ensure!(folder != now, "broker {id} still has the data folder {folder}");
-    ensure!(shares == admin.shares()?, "the replicas are elsewhere: {shares:?}");
+    ensure!(before == admin.placement()?, "replicas are elsewhere than before: {before:?}");
     let left = admin.get(&format!("/safety/replicas?brokers={id}"))?;
-    let replicas = u64::try_from(*shares.get(&id).context("it had no replicas")?)?;
+    let replicas = before.share(id);
+    ensure!(replicas > 0, "it had no replicas: {before:?}");
     ensure!(left["replicas"] == replicas && left["behind"] == 0, "it is Ready without all: {left}");
     Ok(())
 }

@@ -1,7 +1,6 @@
 //! Promise: a Rebalance proposes moves and makes none before somebody approves them; then it makes these and no others, says
 //! how far it is, and the brokers have equal shares.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -16,33 +15,32 @@ const DEADLINE: Duration = Duration::from_secs(240);
 const OBJECT: &str = "rebalance/even";
 /// The broker that is emptied before.
 const EMPTY: i32 = 3;
-const BROKERS: usize = 4;
+const BROKERS: [i32; 4] = [0, 1, 2, 3];
 
 #[test]
 fn moves_are_proposed_approved_and_made() -> Result<()> {
     operator::installed()?;
-    Scenario::run("rebalanced", BROKERS, |scenario| {
+    Scenario::run("rebalanced", BROKERS.len(), |scenario| {
         scenario.step("an imbalance", || emptied(scenario))?;
-        let before = scenario.admin().shares()?;
-        ensure!(!before.contains_key(&EMPTY), "broker {EMPTY} is not empty: {before:?}");
+        let before = scenario.admin().placement()?;
+        ensure!(before.share(EMPTY) == 0, "broker {EMPTY} is not empty: {before:?}");
         apply(scenario, false)?;
         let moves = scenario.step("a proposal", || proposed(scenario))?;
         // Time to do what nobody has approved.
         std::thread::sleep(Duration::from_secs(5));
-        ensure!(scenario.admin().shares()? == before, "something has moved without approval");
+        ensure!(scenario.admin().placement()? == before, "moved without approval");
 
-        // One replica of each partition moves: as many as the empty broker's share.
-        let all: usize = before.values().sum();
-        let fewest = u64::try_from(all / BROKERS)?;
-        ensure!(moves == fewest, "{moves} moves of {all} replicas, where {fewest} do");
+        let fewest = before.fewest_copies(&BROKERS);
+        ensure!(moves == u64::try_from(fewest)?, "{moves} moves, where {fewest} do: {before:?}");
         apply(scenario, true)?;
-        let seen = scenario.step("the moves", || completed(scenario))?;
-        eprintln!("progress: {seen:?}");
-        ensure!(seen.iter().any(|left| (1..=moves).contains(left)), "no progress: {seen:?}");
-        let after = scenario.admin().shares()?;
-        eprintln!("replicas by broker: {before:?}, then {after:?}");
-        ensure!(after.len() == BROKERS && is_even(&after), "unequal: {after:?}");
-        scenario.brokers.settled(BROKERS)
+        let carried_out = || {
+            let seen = completed(scenario)?;
+            eprintln!("partitions left: {seen:?}");
+            ensure!(seen.iter().any(|left| (1..=moves).contains(left)), "no progress: {seen:?}");
+            Ok(())
+        };
+        scenario.moves("the moves", &BROKERS, carried_out)?;
+        scenario.brokers.settled(BROKERS.len())
     })
 }
 
@@ -95,9 +93,4 @@ fn completed(scenario: &Scenario<'_>) -> Result<Vec<u64>> {
     })?;
     seen.dedup();
     Ok(seen)
-}
-
-fn is_even(shares: &BTreeMap<i32, usize>) -> bool {
-    let (least, most) = (shares.values().min(), shares.values().max());
-    most.zip(least).is_some_and(|(most, least)| most - least < 2)
 }
