@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use protocol::Str;
+use protocol::{Str, Uuid};
 
 /// A committed offset.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +15,16 @@ pub struct CommittedOffset {
     pub expire_ms: Option<i64>,
     /// Where in the log it was written: of two commits, the later one counts, in whichever order they became durable.
     pub log_offset: i64,
+    /// The topic that it was committed for: another one of the same name, made after that was deleted, has no use for it. Zero when
+    /// it is not known (a record from before there were ids).
+    pub topic_id: Uuid,
+}
+
+impl CommittedOffset {
+    /// Whether it says anything about the topic that has this id now; `None`: there is no such topic.
+    pub fn is_of(&self, topic_id: Option<&Uuid>) -> bool {
+        self.topic_id.is_zero() || topic_id.is_none_or(|id| *id == self.topic_id)
+    }
 }
 
 /// The committed offsets of a group: topic → partition → offset.
@@ -125,6 +135,7 @@ mod tests {
             commit_ms,
             expire_ms: None,
             log_offset,
+            topic_id: Uuid::ZERO,
         }
     }
 

@@ -16,6 +16,8 @@ const OFFSET_KEY: i16 = 1;
 const GROUP_KEY: i16 = 2;
 /// The newest versions that every tool since Kafka 2.1 reads (the next ones are flexible).
 const OFFSET_VALUE_VERSION: i16 = 3;
+/// The first that can name a topic's id, in a tagged field: Kafka from 3.5 on reads it (KIP-915).
+const OFFSET_VALUE_WITH_ID_VERSION: i16 = 4;
 const GROUP_VALUE_VERSION: i16 = 3;
 /// The only version that says when the client wants an offset forgotten.
 const EXPIRING_OFFSET_VALUE_VERSION: i16 = 1;
@@ -62,6 +64,7 @@ fn decode_offset(value: &Bytes, log_offset: i64) -> Result<CommittedOffset, Deco
         commit_ms: value.commit_timestamp,
         expire_ms: Some(value.expire_timestamp).filter(|at| *at >= 0),
         log_offset,
+        topic_id: value.topic_id,
     })
 }
 
@@ -93,11 +96,13 @@ pub fn offset_record(
             metadata: committed.metadata.clone(),
             commit_timestamp: committed.commit_ms,
             expire_timestamp: committed.expire_ms.unwrap_or(-1),
+            topic_id: committed.topic_id,
             ..Default::default()
         };
         let version = match committed.expire_ms {
             Some(_) => EXPIRING_OFFSET_VALUE_VERSION,
-            None => OFFSET_VALUE_VERSION,
+            None if committed.topic_id.is_zero() => OFFSET_VALUE_VERSION,
+            None => OFFSET_VALUE_WITH_ID_VERSION,
         };
         encode(version, &value, version)
     });
@@ -168,6 +173,7 @@ mod tests {
             commit_ms: 7,
             expire_ms: None,
             log_offset: 9,
+            topic_id: protocol::Uuid::ZERO,
         };
         let (group, topic) = (Str::from("g"), Str::from("t"));
         let (key, value) = offset_record(&group, &topic, 3, Some(&committed)).unwrap();
@@ -182,6 +188,14 @@ mod tests {
             committed: Some(committed.clone()),
         };
         assert_eq!(entry, want);
+
+        let of_a_topic = CommittedOffset { topic_id: protocol::Uuid([7; 16]), ..committed.clone() };
+        let (key, value) = offset_record(&group, &topic, 3, Some(&of_a_topic)).unwrap();
+        assert_eq!(value.as_ref().unwrap()[..2], [0, 4]);
+        let Entry::Offset { committed: read, .. } = decode(&key, value.as_ref(), 9).unwrap() else {
+            panic!("not an offset");
+        };
+        assert_eq!(read, Some(of_a_topic));
 
         let expiring = CommittedOffset { expire_ms: Some(70), leader_epoch: -1, ..committed };
         let (key, value) = offset_record(&group, &topic, 3, Some(&expiring)).unwrap();

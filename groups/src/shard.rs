@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use protocol::messages::GroupMetadataValue;
 use protocol::records::{Batch, RecordsError};
-use protocol::{DecodeError, EncodeError, Str};
+use protocol::{DecodeError, EncodeError, Str, Uuid};
 use thiserror::Error;
 
 use crate::machine::{Group, Now, RequestId, State};
@@ -111,15 +111,18 @@ impl<W> Shard<W> {
         Ok(tombstones)
     }
 
-    /// Forgets the offsets of topics that were deleted; gives the tombstones to write.
+    /// Forgets the offsets of topics that were deleted, given by name and id; gives the tombstones to write. What was committed
+    /// for another topic of the same name stays.
     ///
     /// # Errors
     /// As [`Shard::sweep`].
-    pub fn forget_topics(&mut self, topics: &[Str]) -> Result<Vec<KeyValue>, EncodeError> {
+    pub fn forget_topics(&mut self, topics: &[(Str, Uuid)]) -> Result<Vec<KeyValue>, EncodeError> {
         let mut tombstones = Vec::new();
         for (id, cell) in &mut self.cells {
             for (topic, partition) in cell.offsets.partitions() {
-                if topics.contains(&topic) {
+                let known = cell.offsets.get(&topic, partition);
+                let mut deleted = topics.iter().filter(|(name, _)| *name == topic);
+                if deleted.any(|(_, id)| known.is_some_and(|known| known.is_of(Some(id)))) {
                     cell.offsets.remove(&topic, partition);
                     tombstones.push(record::offset_record(id, &topic, partition, None)?);
                 }
@@ -261,6 +264,7 @@ mod tests {
             commit_ms: 0,
             expire_ms: None,
             log_offset: offset,
+            topic_id: protocol::Uuid::ZERO,
         }
     }
 
@@ -357,9 +361,17 @@ mod tests {
     #[test]
     fn offsets_of_deleted_topics_go_and_other_offsets_stay() {
         let mut shard = replay(vec![offset("g", "t", Some(1)), offset("g", "u", Some(1))]);
-        let got = tombstones(shard.forget_topics(&["t".into(), "other".into()]).unwrap());
+        let (old, new) = (Uuid([1; 16]), Uuid([2; 16]));
+        let deleted = [("t".into(), old), ("other".into(), old), ("made-anew".into(), old)];
+        for (topic, topic_id) in [("t", old), ("made-anew", new)] {
+            let committed = CommittedOffset { topic_id, ..committed(2) };
+            shard.cells.get_mut("g").unwrap().offsets.put(&topic.into(), 0, committed);
+        }
+        let got = tombstones(shard.forget_topics(&deleted).unwrap());
         assert_eq!(got, [("g".to_owned(), Some("t".to_owned()))]);
         assert!(shard.cells["g"].offsets.get("u", 0).is_some());
-        assert_eq!(tombstones(shard.tombstones("g").unwrap()).len(), 2);
+        let kept = shard.cells["g"].offsets.get("made-anew", 0).unwrap();
+        assert!(kept.is_of(Some(&new)) && !kept.is_of(Some(&old)) && kept.is_of(None));
+        assert_eq!(tombstones(shard.tombstones("g").unwrap()).len(), 3);
     }
 }

@@ -37,5 +37,5 @@ pub use disk::{
 pub use epoch_file::EpochFile;
 pub use flusher::{FlushTarget, Flusher};
 pub use log::{Log, LogConfig};
-pub use log_dir::{LogDir, LogDirError};
+pub use log_dir::{Folder, LogDir, LogDirError};
 pub use write_gate::{WriteGate, Writes};

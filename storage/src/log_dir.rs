@@ -22,6 +22,8 @@ const START_OFFSETS: &str = "log-start-offset-checkpoint";
 pub(crate) const METADATA_FILE: &str = "partition.metadata";
 const DELETE_SUFFIX: &str = "-delete";
 const STRAY_SUFFIX: &str = "-stray";
+/// In the place of the topic's id when a folder does not say whose it is.
+const UNCLAIMED: &str = "unclaimed";
 
 /// Why a log directory cannot be used.
 #[derive(Debug, Error)]
@@ -38,6 +40,17 @@ pub enum LogDirError {
         /// The directory.
         path: PathBuf,
     },
+}
+
+/// A partition's folder, as it is found on the disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Folder {
+    /// The topic's name, from the folder's.
+    pub topic: String,
+    /// The partition, from the folder's name.
+    pub partition: i32,
+    /// The topic's id in Kafka's text form, from `partition.metadata`; `None` when that is not there, or torn.
+    pub topic_id: Option<String>,
 }
 
 /// What is known of a partition before its log is opened.
@@ -142,8 +155,22 @@ impl LogDir {
         Ok(names.iter().filter_map(|name| parse_folder(name)).collect())
     }
 
+    /// The folders of [`LogDir::partitions`] with the topic that each says it belongs to.
+    ///
+    /// # Errors
+    /// When the directory cannot be listed, or a folder's metadata cannot be read.
+    pub fn folders(&self) -> Result<Vec<Folder>, DiskError> {
+        let folder = |(topic, partition): PartitionName| {
+            let topic_id = self.topic_id(&self.folder(&topic, partition))?;
+            Ok(Folder { topic, partition, topic_id })
+        };
+        self.partitions()?.into_iter().map(folder).collect()
+    }
+
     /// Opens a partition's log, making its folder if it is missing. `topic_id` is Kafka's text form; a folder that
-    /// belongs to another topic of the same name (deleted and made anew) is put aside under another name.
+    /// belongs to another topic of the same name (deleted and made anew) is put aside under another name. One that does not
+    /// say whose it is holds nothing that was flushed (a flush makes its metadata durable, too), and is put aside as well: it may
+    /// be another topic's.
     ///
     /// # Errors
     /// [`OpenError`].
@@ -160,8 +187,8 @@ impl LogDir {
         let mut exists = self.disk.exists(&dir)?;
         if exists {
             let stored = self.topic_id(&dir)?;
-            if stored.as_deref().is_some_and(|stored| stored != topic_id) {
-                self.put_aside(topic, partition, stored.as_deref().unwrap_or_default())?;
+            if stored.as_deref() != Some(topic_id) {
+                self.put_aside(topic, partition, stored.as_deref())?;
                 exists = false;
             }
         }
@@ -190,27 +217,43 @@ impl LogDir {
         let content = self.disk.read_file(&dir.join(METADATA_FILE))?;
         Ok(content.and_then(|content| {
             let text = String::from_utf8_lossy(&content).into_owned();
-            text.lines().find_map(|line| line.strip_prefix("topic_id: ").map(str::to_owned))
+            // It becomes a part of a folder's name when the folder is put aside.
+            let plain = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' };
+            let id =
+                |line: &str| Some(line.strip_prefix("topic_id: ")?.chars().map(plain).collect());
+            text.lines().find_map(id)
         }))
     }
 
-    /// Renames the folder of a partition that no topic claims; its records stay for the operator to decide about.
+    /// Renames the folder of a partition that no topic claims; its records stay for the operator to decide about. The new name has
+    /// the id of the topic whose it says it is, if it does.
     ///
     /// # Errors
     /// When it cannot be renamed.
-    pub fn put_aside(&self, topic: &str, partition: i32, tag: &str) -> Result<(), DiskError> {
+    pub fn put_aside(
+        &self,
+        topic: &str,
+        partition: i32,
+        topic_id: Option<&str>,
+    ) -> Result<(), DiskError> {
         self.forget(topic, partition);
+        let tag = topic_id.unwrap_or(UNCLAIMED);
         let aside = self.path.join(format!("{topic}-{partition}.{tag}{STRAY_SUFFIX}"));
         self.disk.remove_dir(&aside)?;
         self.disk.rename(&self.folder(topic, partition), &aside)?;
         self.disk.sync_dir(&self.path)
     }
 
-    /// Removes a partition's folder. A crash in the middle leaves a folder that the next start removes.
+    /// Removes the folder of a partition of this very topic, if there is one: another topic of the same name may have its
+    /// folder there by now. A crash in the middle leaves a folder that the next start removes.
     ///
     /// # Errors
     /// When it cannot be renamed or removed.
     pub fn remove_log(&self, topic: &str, partition: i32, topic_id: &str) -> Result<(), DiskError> {
+        let stored = self.topic_id(&self.folder(topic, partition))?;
+        if stored.is_some_and(|stored| stored != topic_id) {
+            return Ok(());
+        }
         self.forget(topic, partition);
         let doomed = self.path.join(format!("{topic}-{partition}.{topic_id}{DELETE_SUFFIX}"));
         self.disk.remove_dir(&doomed)?;

@@ -100,6 +100,7 @@ fn check_topic(
         }
         commits.push(CommitPartition {
             topic: found.name.clone(),
+            topic_id: found.id,
             partition: partition.partition_index,
             offset: partition.committed_offset,
             leader_epoch: partition.committed_leader_epoch,

@@ -202,11 +202,11 @@ impl Inner {
             return;
         }
         self.follow_leaders(image);
-        let deleted: Vec<Str> = last
+        let deleted: Vec<(Str, Uuid)> = last
             .topics()
             .iter()
-            .filter(|old| image.topic(&old.name).is_none_or(|new| new.id != old.id))
-            .map(|old| old.name.clone())
+            .filter(|old| image.topic_by_id(&old.id).is_none())
+            .map(|old| (old.name.clone(), old.id))
             .collect();
         *last = Arc::clone(image);
         drop(last);

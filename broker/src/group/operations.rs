@@ -7,7 +7,7 @@ use groups::{
     CommittedOffset, Join, JoinAnswer, Leaving, OFFSETS_TOPIC, State, Sync, SyncAnswer,
     subscribed_topics,
 };
-use protocol::{ErrorCode, Str};
+use protocol::{ErrorCode, Str, Uuid};
 use tokio::sync::oneshot;
 
 use super::coordinator::{GroupCoordinator, Inner, SlotState};
@@ -17,6 +17,7 @@ use super::waiter::Waiter;
 #[derive(Debug, Clone)]
 pub(crate) struct CommitPartition {
     pub(crate) topic: Str,
+    pub(crate) topic_id: Uuid,
     pub(crate) partition: i32,
     pub(crate) offset: i64,
     /// -1 when the client does not say.
@@ -226,7 +227,8 @@ impl GroupCoordinator {
         }
     }
 
-    /// Committed offsets of the partitions asked for, or all of them. A group that does not exist has none.
+    /// Committed offsets of the partitions asked for, or all of them. A group that does not exist has none, nor has a topic that was
+    /// made anew after it was deleted: what was committed before counts for the records of before.
     ///
     /// # Errors
     /// This broker cannot say.
@@ -235,14 +237,20 @@ impl GroupCoordinator {
         group_id: &Str,
         topics: Option<&[(Str, Vec<i32>)]>,
     ) -> Result<Vec<(Str, Vec<FetchedOffset>)>, ErrorCode> {
+        let image = self.inner.image();
+        let id = |topic: &Str| image.topic(topic).map(|topic| topic.id);
         self.inner.with_shard(group_id, |_, shard| {
             let offsets = shard.cells.get(group_id).map(|cell| &cell.offsets);
             match topics {
                 Some(topics) => topics
                     .iter()
                     .map(|(topic, partitions)| {
-                        let get =
-                            |p: &i32| FetchedOffset::of(*p, offsets.and_then(|o| o.get(topic, *p)));
+                        let id = id(topic);
+                        let found = |p| {
+                            let found = offsets.and_then(|offsets| offsets.get(topic, p));
+                            found.filter(|committed| committed.is_of(id.as_ref()))
+                        };
+                        let get = |p: &i32| FetchedOffset::of(*p, found(*p));
                         (topic.clone(), partitions.iter().map(get).collect())
                     })
                     .collect(),
@@ -250,9 +258,12 @@ impl GroupCoordinator {
                     .into_iter()
                     .flat_map(|offsets| offsets.iter())
                     .map(|(topic, partitions)| {
+                        let id = id(topic);
+                        let current = partitions.iter().filter(|(_, c)| c.is_of(id.as_ref()));
                         let get = |(p, c): (&i32, &CommittedOffset)| FetchedOffset::of(*p, Some(c));
-                        (topic.clone(), partitions.iter().map(get).collect())
+                        (topic.clone(), current.map(get).collect::<Vec<_>>())
                     })
+                    .filter(|(_, partitions)| !partitions.is_empty())
                     .collect(),
             }
         })
@@ -337,6 +348,7 @@ fn committed(
         expire_ms: committer.retention_ms.map(|ms| now_ms.saturating_add(ms)),
         // Known when it is appended.
         log_offset: -1,
+        topic_id: partition.topic_id,
     };
     (Str::copy(&partition.topic), partition.partition, committed)
 }

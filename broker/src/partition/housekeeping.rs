@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use quorum::MetadataImage;
-use storage::{DiskError, FlushTarget};
+use storage::{DiskError, FlushTarget, Folder};
 
 use super::hosted::Partition;
 use super::registry::Partitions;
@@ -79,14 +79,13 @@ impl Partitions {
         self.log_dir.write_checkpoints(changed.iter().map(|partition| partition.checkpointed()))
     }
 
-    /// Puts folders aside that belong to no topic of `image`, or to other nodes: what a crash in the middle of a deletion left, or a
-    /// metadata log that was replaced. Their records stay on disk.
+    /// Puts folders aside that belong to no topic of `image`, or to other nodes: of topics that were deleted while this node was
+    /// down, also when there are others of the same names by now, or of a metadata log that was replaced. Their records stay on disk.
     pub(crate) fn put_strays_aside(&self, image: &MetadataImage) -> Result<(), DiskError> {
-        for (topic, index) in self.log_dir.partitions()? {
-            let wanted = image.partition(&topic, index);
-            if !wanted.is_some_and(|partition| partition.replicas.contains(&self.node_id)) {
-                tracing::warn!(%topic, partition = index, "nothing on this node claims this folder: it is renamed to `…-stray`");
-                self.log_dir.put_aside(&topic, index, "unclaimed")?;
+        for Folder { topic, partition, topic_id } in self.log_dir.folders()? {
+            if !image.claims(self.node_id, &topic, partition, topic_id.as_deref()) {
+                tracing::warn!(%topic, partition, "nothing on this node claims this folder: it is renamed to `…-stray`");
+                self.log_dir.put_aside(&topic, partition, topic_id.as_deref())?;
             }
         }
         Ok(())

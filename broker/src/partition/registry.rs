@@ -211,6 +211,8 @@ impl Partitions {
         let reconfigured = self.broker_configs_differ(applied, image);
         let mut next = PartitionsView::default();
         let mut work = Vec::new();
+        // First of all: a topic that was deleted and made anew since the last image opens its logs in the same places.
+        self.remove_what_leaves(&old, applied, image);
         for topic in image.topics().iter() {
             let known = old.by_id(&topic.id);
             let unchanged = !reconfigured
@@ -222,9 +224,6 @@ impl Partitions {
         }
         for hosted in self.host_all(image, &work) {
             next.insert(Arc::new(hosted));
-        }
-        for topic in old.by_id.values().filter(|topic| !next.by_id.contains_key(&topic.id)) {
-            self.delete(topic);
         }
         self.metrics.partitions.set(next.online().count() as i64);
         self.metrics.offline_partitions.set(next.offline() as i64);
@@ -287,9 +286,6 @@ impl Partitions {
         let slot = known.and_then(|known| known.slots.get(index as usize));
         let Some(partition) = topic.partition(index) else { return Slot::Elsewhere };
         if !partition.replicas.contains(&self.node_id) {
-            if let Some(slot) = slot {
-                self.remove((&topic.name, &topic.id), index, slot);
-            }
             return Slot::Elsewhere;
         }
         let lists = (&settings.throttled_leaders, &settings.throttled_followers);
@@ -352,9 +348,24 @@ impl Partitions {
         }
     }
 
-    fn delete(&self, topic: &HostedTopic) {
-        for (index, slot) in (0..).zip(&topic.slots) {
-            self.remove((&topic.name, &topic.id), index, slot);
+    /// Ends and removes replicas that are not this node's any more. The view still has them, and they answer that they do not lead.
+    fn remove_what_leaves(
+        &self,
+        old: &PartitionsView,
+        applied: &MetadataImage,
+        image: &MetadataImage,
+    ) {
+        for topic in old.by_id.values() {
+            let before = applied.topic_by_id(&topic.id);
+            let now = image.topic_by_id(&topic.id);
+            if before.zip(now).is_some_and(|(before, now)| Arc::ptr_eq(before, now)) {
+                continue;
+            }
+            for (index, slot) in (0..).zip(&topic.slots) {
+                if !image.hosts(self.node_id, &topic.id, index) {
+                    self.remove((&topic.name, &topic.id), index, slot);
+                }
+            }
         }
     }
 
@@ -392,3 +403,6 @@ fn assignment(partition: &PartitionImage) -> Assignment {
         isr: Arc::clone(&partition.isr),
     }
 }
+
+#[cfg(test)]
+mod tests;

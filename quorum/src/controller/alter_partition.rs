@@ -93,6 +93,8 @@ impl Command for AlterPartition {
         }
         let mut draft = Draft::of(controller);
         let answer = self.partitions.iter().map(|change| {
+            #[cfg(feature = "planted")]
+            let change = &by_name(controller, self.broker_id, change);
             let record = decide(controller, &draft.image, self.broker_id, change)?;
             draft.add(record.into_iter().collect());
             state(&draft.image, change).cloned()
@@ -100,6 +102,26 @@ impl Command for AlterPartition {
         let answer = Ok(answer.collect());
         draft.decision(false, answer)
     }
+}
+
+/// The mistake of taking a deleted topic for whatever the leader leads instead.
+#[cfg(feature = "planted")]
+fn by_name(controller: &Controller, leader: i32, change: &IsrChange) -> IsrChange {
+    let image = &controller.image;
+    let mut change = change.clone();
+    if controller.has(super::Planted::TopicIdIgnored)
+        && image.topic_by_id(&change.topic_id).is_none()
+    {
+        let leads = |topic: &&std::sync::Arc<crate::image::TopicImage>| {
+            topic.partition(change.partition).is_some_and(|of| {
+                (of.leader, of.leader_epoch, of.partition_epoch)
+                    == (leader, change.leader_epoch, change.partition_epoch)
+            })
+        };
+        let another = image.topics().iter().find(leads).map(|topic| topic.id);
+        change.topic_id = another.unwrap_or(change.topic_id);
+    }
+    change
 }
 
 fn state<'a>(image: &'a MetadataImage, change: &IsrChange) -> Result<&'a PartitionImage, IsrError> {

@@ -19,11 +19,13 @@ pub enum Planted {
     AnybodyLeads,
     /// Silent brokers are never fenced.
     NeverFences,
+    /// A leader's proposal for a topic that was deleted counts for another one that it leads.
+    TopicIdIgnored,
 }
 
 impl Planted {
     /// All of them.
-    pub const ALL: [Planted; 8] = [
+    pub const ALL: [Planted; 9] = [
         Planted::EmptyDiskInSync,
         Planted::OldDiskInSync,
         Planted::NoNewEpoch,
@@ -32,6 +34,7 @@ impl Planted {
         Planted::ReassignedBeforeInSync,
         Planted::AnybodyLeads,
         Planted::NeverFences,
+        Planted::TopicIdIgnored,
     ];
 }
 

@@ -1,5 +1,6 @@
 //! The image: what the cluster's metadata is after a number of records.
 
+mod hosting;
 mod topics;
 
 use std::collections::BTreeMap;

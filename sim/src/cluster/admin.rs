@@ -6,7 +6,7 @@ use quorum::node::{ChangeDone, Input, VoterChange};
 
 use super::message::{Call, Message};
 use super::world::{Event, World};
-use super::{DATA_TOPIC, OFFSETS_TOPIC};
+use super::{CHURN_PARTITIONS, CHURN_TOPIC, DATA_TOPIC, OFFSETS_TOPIC};
 
 /// Somebody who administers.
 #[derive(Debug, Default)]
@@ -66,11 +66,13 @@ impl World {
         let delay = self.random.u64(60..250);
         self.at(delay, Event::Admin);
         let newest = self.checker.metadata.newest();
-        if [DATA_TOPIC, OFFSETS_TOPIC]
-            .iter()
-            .any(|topic| newest.is_none_or(|image| image.topic(topic).is_none()))
-        {
-            self.create_topics();
+        let churn = self.plan.churns.then_some(CHURN_TOPIC);
+        let missing = [DATA_TOPIC, OFFSETS_TOPIC].into_iter().chain(churn);
+        let missing: Vec<&str> = missing
+            .filter(|topic| newest.is_none_or(|image| image.topic(topic).is_none()))
+            .collect();
+        if !missing.is_empty() {
+            self.create_topics(&missing);
         }
         if self.plan.trims && self.random.u8(..12) == 0 {
             self.delete_some();
@@ -98,7 +100,9 @@ impl World {
         self.send(from, leader, Message::DeleteRecords { key, leader_epoch, before });
     }
 
-    fn create_topics(&mut self) {
+    pub(super) fn create_topics(&mut self, missing: &[&str]) {
+        let churns = missing.contains(&CHURN_TOPIC);
+        let churn_partitions = if churns { self.random.i32(1..=CHURN_PARTITIONS) } else { 0 };
         let mut assign = |count: i32| -> Vec<Vec<i32>> {
             let all: Vec<i32> = (0..self.plan.machines as i32).collect();
             (0..count)
@@ -110,9 +114,15 @@ impl World {
                 })
                 .collect()
         };
-        let data = assign(self.plan.data_partitions);
-        let offsets = assign(1);
-        let topics = vec![(DATA_TOPIC.to_owned(), data), (OFFSETS_TOPIC.to_owned(), offsets)];
+        let topics = missing.iter().map(|name| {
+            let partitions = match *name {
+                DATA_TOPIC => assign(self.plan.data_partitions),
+                CHURN_TOPIC => assign(churn_partitions),
+                _ => assign(1),
+            };
+            ((*name).to_owned(), partitions)
+        });
+        let topics = topics.collect();
         let min_isr = self.plan.min_isr;
         // Brokers must be there to be given replicas.
         let registered = self.checker.metadata.newest().map_or(0, |image| image.brokers().len());

@@ -2,19 +2,22 @@
 
 use std::sync::Arc;
 
-use protocol::ErrorCode;
+use protocol::{ErrorCode, Str, Uuid};
 use quorum::MetadataImage;
 use quorum::image::{PartitionImage, TopicImage};
 use replica::{Assignment, Changed, Replica, Rules};
 use storage::log::OpenError;
-use storage::{DiskError, LogConfig};
+use storage::{DiskError, Folder, LogConfig};
 
 use super::coordinator::Coordinator;
 use super::hosted::Hosted;
-use super::machine::Process;
+use super::machine::{Offline, Process};
 use super::message::Key;
 use super::world::{Task, World};
-use super::{DATA_TOPIC, MAX_LAG_MS, Mistake};
+use super::{MAX_LAG_MS, Mistake, OFFSETS_TOPIC};
+
+/// The id of all topics, for who mistakes names for topics.
+const BY_NAME: &str = "any";
 
 impl World {
     /// Acts by the newest image.
@@ -44,18 +47,29 @@ impl World {
         registered: bool,
         durable: bool,
     ) -> Result<(), DiskError> {
+        let (forgets, by_name) =
+            (self.has(Mistake::DeletionForgotten), self.has(Mistake::FoldersByName));
+        let late = self.has(Mistake::OpensBeforeRemoving);
         let Some(process) = self.process(machine) else { return Ok(()) };
         if registered {
             process.epoch_file.note(process.broker_epoch, durable)?;
         }
         if !process.opened {
-            for (topic, index) in process.log_dir.partitions()? {
-                let wanted = image.partition(&topic, index);
-                if !wanted.is_some_and(|of| of.replicas.contains(&(machine as i32))) {
-                    process.log_dir.put_aside(&topic, index, "unclaimed")?;
+            let folders = if forgets { Vec::new() } else { process.log_dir.folders()? };
+            for Folder { topic, partition, topic_id } in folders {
+                let topic_id = topic_id.as_deref();
+                let by_id = if by_name { None } else { topic_id };
+                if !image.claims(machine as i32, &topic, partition, by_id) {
+                    process.log_dir.put_aside(&topic, partition, topic_id)?;
                 }
             }
+            let mut names = process.log_dir.disk().list(process.log_dir.path())?;
+            names.retain(|name| name.ends_with("-stray"));
+            process.strays = names;
             process.opened = true;
+        }
+        if !late {
+            self.remove_what_leaves(machine, image)?;
         }
         let topics: Vec<Arc<TopicImage>> = image.topics().iter().cloned().collect();
         for topic in topics {
@@ -64,10 +78,74 @@ impl World {
             });
             let same = before == Some(true) && self.bug.and_then(|bug| bug.replica()).is_none();
             for (index, partition) in topic.iter() {
+                if self.overlooks(machine, (topic.id, index)) {
+                    continue;
+                }
                 self.host(machine, &topic, (topic.id, index), partition, same)?;
             }
         }
+        if late {
+            self.remove_what_leaves(machine, image)?;
+        }
+        self.folders_are_their_own(machine);
+        self.forget_deleted(machine, image);
         Ok(())
+    }
+
+    /// The mistake of taking no notice of partitions that are added to a topic that is known.
+    fn overlooks(&mut self, machine: usize, key: Key) -> bool {
+        let mistaken = self.has(Mistake::AddedPartitionsIgnored);
+        let Some(process) = self.process(machine).filter(|_| mistaken) else { return false };
+        let known = process.applied.topic_by_id(&key.0);
+        if known.is_some_and(|topic| topic.partition(key.1).is_none()) {
+            process.unnoticed.insert(key);
+        }
+        process.unnoticed.contains(&key)
+    }
+
+    /// Replicas that are not this node's any more end, and their folders go: first of all, because others may take their names.
+    fn remove_what_leaves(
+        &mut self,
+        machine: usize,
+        image: &MetadataImage,
+    ) -> Result<(), DiskError> {
+        let by_name = self.has(Mistake::OpensBeforeRemoving);
+        let of_any_id = self.has(Mistake::FoldersByName);
+        let id = machine as i32;
+        let Some(process) = self.process(machine) else { return Ok(()) };
+        let offline = process.offline.extract_if(.., |key, _| !image.hosts(id, &key.0, key.1));
+        for (key, _) in offline.collect::<Vec<_>>() {
+            if let Some(topic) = process.applied.topic_by_id(&key.0) {
+                process.log_dir.remove_log(&topic.name, key.1, &key.0.to_string())?;
+            }
+        }
+        let leaves = process.partitions.extract_if(.., |key, _| !image.hosts(id, &key.0, key.1));
+        let leaves: Vec<(Key, Hosted)> = leaves.collect();
+        for (key, mut hosted) in leaves {
+            // Who waits is told below.
+            let _: Changed = hosted.replica.remove();
+            let Some(process) = self.process(machine) else { return Ok(()) };
+            let name = image.topic(&hosted.topic).filter(|_| by_name);
+            let topic_id = name.map_or(key.0, |topic| topic.id).to_string();
+            let topic_id = if of_any_id { BY_NAME.to_owned() } else { topic_id };
+            process.log_dir.remove_log(&hosted.topic, key.1, &topic_id)?;
+            self.say(|| format!("{machine} removes {}-{} of {}", hosted.topic, key.1, key.0));
+            let waits = std::mem::take(&mut hosted.waits);
+            self.fail_waits(machine, key, waits, ErrorCode::NOT_LEADER_OR_FOLLOWER);
+        }
+        Ok(())
+    }
+
+    /// Coordinators forget what was committed for topics that are gone since the last image.
+    fn forget_deleted(&mut self, machine: usize, image: &MetadataImage) {
+        let Some(process) = self.process(machine) else { return };
+        let before = process.applied.topics().iter();
+        let deleted = before.filter(|topic| image.topic_by_id(&topic.id).is_none());
+        let deleted: Vec<(Str, Uuid)> =
+            deleted.map(|topic| (topic.name.clone(), topic.id)).collect();
+        if !deleted.is_empty() && !self.has(Mistake::OffsetsByName) {
+            self.forget_offsets(machine, &deleted);
+        }
     }
 
     /// Makes one partition what the image says.
@@ -82,17 +160,10 @@ impl World {
         let (now, wall) = self.clocks(machine);
         let (rules, config) = (self.rules(), self.log_config(&topic.name));
         let planted = self.bug.and_then(|bug| bug.replica());
+        let by_name = self.has(Mistake::FoldersByName);
         let Some(process) = self.process(machine) else { return Ok(()) };
         let id = machine as i32;
         if !partition.replicas.contains(&id) {
-            process.offline.remove(&key);
-            if let Some(mut hosted) = process.partitions.remove(&key) {
-                // Who waits is told below.
-                let _: Changed = hosted.replica.remove();
-                let waits = std::mem::take(&mut hosted.waits);
-                process.log_dir.remove_log(&topic.name, key.1, &key.0.to_string())?;
-                self.fail_waits(machine, key, waits, ErrorCode::NOT_LEADER_OR_FOLLOWER);
-            }
             return Ok(());
         }
         let assignment = assignment(partition);
@@ -101,17 +172,25 @@ impl World {
                 let changed = hosted.replica.assign(assignment, now);
                 self.news(machine, key, changed);
             }
-        } else if !process.offline.contains(&key) {
-            match open(process, id, topic, key, (rules, config), assignment, (now, wall)) {
+        } else if process.offline.get(&key) != Some(&Offline::Waits) {
+            let topic_id = if by_name { BY_NAME.to_owned() } else { key.0.to_string() };
+            let of = (topic, key, &*topic_id);
+            match open(process, id, of, (rules, config), assignment, (now, wall)) {
                 Ok(mut hosted) => {
                     hosted.replica.plant(planted);
                     let log = hosted.replica.log();
                     let range = log.start_offset()..log.end_offset();
+                    let of = &self.machines[machine];
+                    let own =
+                        of.disk.look(|| self.checker.topics.holds_its_own(machine, key, &hosted));
+                    self.checker.note(own);
+                    let Some(process) = self.process(machine) else { return Ok(()) };
+                    process.offline.remove(&key);
                     process.partitions.insert(key, hosted);
                     self.say(|| format!("{machine} opens {} with {range:?}", key.1));
                 }
                 Err(what) => {
-                    process.offline.insert(key);
+                    process.offline.insert(key, Offline::Waits);
                     if let OpenError::Disk(error) = &what
                         && error.is_transient()
                     {
@@ -215,7 +294,7 @@ impl World {
         LogConfig {
             segment_bytes: self.plan.segment_bytes,
             index_interval_bytes: 100,
-            delete: topic == DATA_TOPIC,
+            delete: topic != OFFSETS_TOPIC,
             retention_ms: -1,
             retention_bytes: self.plan.retention_bytes,
             ..LogConfig::default()
@@ -226,14 +305,12 @@ impl World {
 fn open(
     process: &Process,
     id: i32,
-    topic: &TopicImage,
-    key: Key,
+    (topic, key, topic_id): (&TopicImage, Key, &str),
     (rules, config): (Rules, LogConfig),
     assignment: Assignment,
     (now, wall): (i64, i64),
 ) -> Result<Hosted, OpenError> {
-    let topic_id = key.0.to_string();
-    let (log, _) = process.log_dir.open_log(&topic.name, key.1, &topic_id, config, wall)?;
+    let (log, _) = process.log_dir.open_log(&topic.name, key.1, topic_id, config, wall)?;
     let high_watermark = process.log_dir.high_watermark(&topic.name, key.1);
     let replica = Replica::new(id, log, rules, assignment, high_watermark, now);
     Ok(Hosted::new(topic.name.to_string(), replica))

@@ -44,11 +44,23 @@ pub enum Mistake {
     CommitsUnfenced,
     /// A coordinator tells what its predecessor has written and nobody has committed.
     CoordinatorServesUncommitted,
+    /// A topic's folder is what has its name, whichever topic that is.
+    FoldersByName,
+    /// Clients are served what has the topic's name, whichever topic they mean.
+    ServesByName,
+    /// A topic that was deleted while the broker was down stays in its folder.
+    DeletionForgotten,
+    /// Logs of a topic that was made anew are opened before those of its predecessor go.
+    OpensBeforeRemoving,
+    /// What groups have committed for a deleted topic counts for its successor.
+    OffsetsByName,
+    /// Partitions that are added to a topic are not hosted.
+    AddedPartitionsIgnored,
 }
 
 impl Mistake {
     /// All of them.
-    pub const ALL: [Mistake; 13] = [
+    pub const ALL: [Mistake; 19] = [
         Mistake::AnswersBeforeCommit,
         Mistake::GroupAnswersEarly,
         Mistake::ProducersForgotten,
@@ -62,6 +74,12 @@ impl Mistake {
         Mistake::DeletesUncommitted,
         Mistake::CommitsUnfenced,
         Mistake::CoordinatorServesUncommitted,
+        Mistake::FoldersByName,
+        Mistake::ServesByName,
+        Mistake::DeletionForgotten,
+        Mistake::OpensBeforeRemoving,
+        Mistake::OffsetsByName,
+        Mistake::AddedPartitionsIgnored,
     ];
 }
 
@@ -104,12 +122,21 @@ impl Bug {
             Bug::Controller(C::ReassignedBeforeInSync) => Scenario::Reassignments,
             Bug::Controller(C::NeverFences) => Scenario::Partitions,
             Bug::Controller(C::PartitionEpochIgnored) => Scenario::Elections,
+            Bug::Controller(C::TopicIdIgnored) => Scenario::Topics,
             Bug::Controller(_) => Scenario::Everything,
             Bug::Quorum(_) => Scenario::Elections,
             Bug::Broker(Mistake::EpochNotedUnflushed) => Scenario::PowerLoss,
             Bug::Broker(Mistake::OpensBeforeRegistered) => Scenario::Disks,
             Bug::Broker(Mistake::NeverTruncates) => Scenario::Partitions,
             Bug::Broker(Mistake::CoordinatorServesUncommitted) => Scenario::Everything,
+            Bug::Broker(
+                Mistake::FoldersByName
+                | Mistake::ServesByName
+                | Mistake::DeletionForgotten
+                | Mistake::OpensBeforeRemoving
+                | Mistake::OffsetsByName
+                | Mistake::AddedPartitionsIgnored,
+            ) => Scenario::Topics,
             Bug::Broker(_) => Scenario::Kills,
         }
     }
@@ -121,8 +148,14 @@ impl Bug {
         matches!(
             self,
             Bug::Replica(R::MaximalIsrIgnored | R::BrokerEpochIgnored | R::FetchBeforeFlush)
-                | Bug::Controller(C::BrokerEpochIgnored | C::PartitionEpochIgnored)
-                | Bug::Broker(Mistake::EpochNotedUnflushed | Mistake::CoordinatorServesUncommitted)
+                | Bug::Controller(
+                    C::BrokerEpochIgnored | C::PartitionEpochIgnored | C::TopicIdIgnored
+                )
+                | Bug::Broker(
+                    Mistake::CommitsUnfenced
+                        | Mistake::CoordinatorServesUncommitted
+                        | Mistake::EpochNotedUnflushed
+                )
         )
     }
 

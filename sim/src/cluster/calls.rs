@@ -1,10 +1,10 @@
 //! What is asked of the active controller: on its way there, its decision, and the answer.
 
-use protocol::ErrorCode;
+use protocol::{ErrorCode, Uuid};
 use quorum::controller::{
     AllocateProducerIds, AlterPartition, AlterReassignments, BalanceLeaders, BrokerHeartbeat,
-    CreateTopics, DrainLeaders, ElectLeaders, FenceSilentBrokers, IsrError, NewTopic,
-    RegisterBroker,
+    CreatePartitions, CreateTopics, DeleteTopics, DrainLeaders, ElectLeaders, FenceSilentBrokers,
+    IsrError, NewTopic, RegisterBroker, TopicRef,
 };
 use quorum::node::{Input, Proposal, ProposeError};
 
@@ -125,7 +125,8 @@ impl World {
     ) -> Result<(), String> {
         let now_ms = self.machines[machine].mono(self.now());
         let told = Teller { replies: self.replies.clone(), machine, from, id };
-        self.hand_in(machine, vec![Input::Propose(proposal(call, now_ms, told))])
+        let gone = self.gone_topics(machine, &call);
+        self.hand_in(machine, vec![Input::Propose(proposal(call, now_ms, told, gone))])
     }
 
     /// Sends what the controller of a machine has just answered.
@@ -176,6 +177,7 @@ impl World {
             Reply::ProducerIds(first) if image.next_producer_id() <= *first => {
                 Err(format!("producer ids from {first} are given, and not committed"))
             }
+            Reply::Broken(what) => Err(format!("controller {machine}: {what}")),
             _ => Ok(()),
         }
     }
@@ -216,7 +218,7 @@ impl Teller {
     }
 }
 
-fn proposal(call: Call, now_ms: u64, told: Teller) -> Proposal {
+fn proposal(call: Call, now_ms: u64, told: Teller, gone: Vec<Uuid>) -> Proposal {
     match call {
         Call::Register { broker, incarnation, directory, previous_epoch } => {
             let command = RegisterBroker {
@@ -249,10 +251,17 @@ fn proposal(call: Call, now_ms: u64, told: Teller) -> Proposal {
             })
         }
         Call::Alter { broker, epoch, changes } => {
+            let of_gone: Vec<_> =
+                changes.iter().map(|change| gone.contains(&change.topic_id)).collect();
             let command =
                 AlterPartition { broker_id: broker, broker_epoch: epoch, partitions: changes };
             Proposal::new(command, move |answer| {
                 told.tell(answer, |answer| {
+                    let of_each = answer.iter().flatten().zip(&of_gone);
+                    if of_each.into_iter().any(|(answer, gone)| *gone && answer.is_ok()) {
+                        let what = "takes in-sync replicas for a topic that was deleted before";
+                        return Reply::Broken(what.to_owned());
+                    }
                     let code = |error: IsrError| -> ErrorCode { error.code() };
                     let each = |answers: Vec<Result<_, IsrError>>| {
                         answers.into_iter().map(|answer| answer.map_err(code)).collect()
@@ -275,6 +284,14 @@ fn proposal(call: Call, now_ms: u64, told: Teller) -> Proposal {
                 configs: vec![("min.insync.replicas".into(), Some(min_isr.to_string()))],
             });
             let command = CreateTopics { topics: topics.collect(), validate_only: false };
+            Proposal::new(command, move |answer| told.tell(answer, |_| Reply::Done))
+        }
+        Call::DeleteTopic(name) => {
+            let command = DeleteTopics { topics: vec![TopicRef::Name(name)] };
+            Proposal::new(command, move |answer| told.tell(answer, |_| Reply::Done))
+        }
+        Call::AddPartitions(topic) => {
+            let command = CreatePartitions { topics: vec![topic], validate_only: false };
             Proposal::new(command, move |answer| told.tell(answer, |_| Reply::Done))
         }
         Call::Reassign(reassignment) => {

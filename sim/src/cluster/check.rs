@@ -8,6 +8,7 @@ use super::coordinator::{Coordinator, Offset};
 use super::group_check::GroupChecker;
 use super::hosted::Hosted;
 use super::message::Key;
+use super::topic_check::TopicChecker;
 use crate::metadata_check::MetadataChecker;
 use crate::quorum::check::Checker as Notes;
 
@@ -43,6 +44,7 @@ pub(super) struct Checker {
     /// Numbers in the metadata are there for ever once they are acknowledged.
     pub(super) notes: Notes,
     pub(super) groups: GroupChecker,
+    pub(super) topics: TopicChecker,
     partitions: BTreeMap<Key, Partition>,
     producer_ids: BTreeSet<i64>,
     acknowledged: u32,
@@ -57,7 +59,7 @@ impl Checker {
         self.note(checked);
     }
 
-    fn note(&mut self, checked: Result<(), String>) {
+    pub(super) fn note(&mut self, checked: Result<(), String>) {
         if let Err(what) = checked {
             self.violation.get_or_insert(what);
         }
@@ -196,8 +198,8 @@ impl Checker {
         let lost = |told: &&(Offset, i32)| told.1 < epoch && !coordinator.has_seen(&told.0);
         match of.offsets.iter().find(lost) {
             None => Ok(()),
-            Some(((group, partition, offset), told)) => Err(format!(
-                "group {group} was told in epoch {told} that {offset} of {partition} is committed, and the coordinator of epoch {epoch} does not know it"
+            Some(((group, (topic_id, partition), offset), told)) => Err(format!(
+                "group {group} was told in epoch {told} that {offset} of {partition} of {topic_id} is committed, and the coordinator of epoch {epoch} does not know it"
             )),
         }
     }

@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
+use protocol::Uuid;
 use quorum::MetadataImage;
 
+use super::OFFSETS_TOPIC;
 use super::consumer::Consumer;
 use super::member::Member;
 use super::message::{Key, Message};
 use super::producer::Producer;
 use super::scenario::Plan;
 use super::world::{Event, World};
-use super::{DATA_TOPIC, OFFSETS_TOPIC};
 
 /// How long a client waits for an answer.
 pub(super) const ANSWER_MS: u64 = 900;
@@ -56,13 +57,27 @@ impl Client {
         Some(((topic.id, index), leader, partition.leader_epoch))
     }
 
-    pub(super) fn data_leader(&self, index: i32) -> Option<(Key, usize, i32)> {
-        self.leader(DATA_TOPIC, index)
+    /// The same of one of the partitions that clients look at.
+    pub(super) fn lane_leader(&self, plan: &Plan, lane: usize) -> Option<(Key, usize, i32)> {
+        let (topic, index) = plan.lane(lane as i32);
+        self.leader(topic, index)
+    }
+
+    /// The topic of such a partition, if the partition is there as far as the client knows.
+    pub(super) fn topic_of(&self, plan: &Plan, lane: i32) -> Option<Uuid> {
+        topic_of(self.image.as_ref()?, plan, lane)
     }
 
     pub(super) fn coordinator(&self) -> Option<(Key, usize, i32)> {
         self.leader(OFFSETS_TOPIC, 0)
     }
+}
+
+/// The topic of one of the partitions that clients look at, if it is there.
+pub(super) fn topic_of(image: &MetadataImage, plan: &Plan, lane: i32) -> Option<Uuid> {
+    let (topic, index) = plan.lane(lane);
+    let topic = image.topic(topic)?;
+    topic.partition(index).map(|_| topic.id)
 }
 
 impl World {

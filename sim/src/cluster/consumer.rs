@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use protocol::ErrorCode;
 use protocol::records::batches;
+use protocol::{ErrorCode, Uuid};
 
 use super::client::{ANSWER_MS, Kind};
 use super::message::{Key, Message, Records};
@@ -30,6 +30,8 @@ struct Asked {
 /// One partition, as the consumer knows it.
 #[derive(Default)]
 struct Lane {
+    /// The topic that this is about; another one of the same name is read from its beginning.
+    topic_id: Option<Uuid>,
     position: i64,
     asked: Option<Asked>,
     /// The next read goes to the leader, whatever else.
@@ -41,26 +43,33 @@ struct Lane {
 
 impl Consumer {
     pub(super) fn new(plan: &Plan) -> Self {
-        Self { lanes: (0..plan.data_partitions).map(|_| Lane::default()).collect() }
+        Self { lanes: (0..plan.lanes()).map(|_| Lane::default()).collect() }
     }
 
-    pub(super) fn position(&self, index: i32) -> i64 {
-        self.lanes[index as usize].position
+    /// How far it has read a partition, of which topic.
+    pub(super) fn position(&self, lane: i32) -> (Option<Uuid>, i64) {
+        let lane = &self.lanes[lane as usize];
+        (lane.topic_id, lane.position)
     }
 }
 
 impl World {
     pub(super) fn consumer_acts(&mut self, client: usize) {
         let now = self.now();
-        for index in 0..self.plan.data_partitions {
+        for index in 0..self.plan.lanes() {
             let ends = self.random.u8(..6) == 0;
             let elsewhere = self.plan.follower_reads && self.random.u8(..3) > 0;
             let anybody = self.random.usize(..self.machines.len());
             let of = &mut self.clients[client];
-            let Some((key, leader, leader_epoch)) = of.data_leader(index) else { continue };
-            let (id, end_id) = (of.id(), of.id());
+            let topic_id = of.topic_of(&self.plan, index);
+            let found = of.lane_leader(&self.plan, index as usize);
+            let (id, end_id) = if found.is_some() { (of.id(), of.id()) } else { (0, 0) };
             let Kind::Consumer(consumer) = &mut of.kind else { return };
             let lane = &mut consumer.lanes[index as usize];
+            if lane.topic_id != topic_id {
+                *lane = Lane { topic_id, ..Lane::default() };
+            }
+            let Some((key, leader, leader_epoch)) = found else { continue };
             let offset = lane.position;
             let due = lane.asked.is_none_or(|asked| now >= asked.until);
             let elsewhere = elsewhere && !std::mem::take(&mut lane.leader_next);

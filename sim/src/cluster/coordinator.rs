@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 
 use groups::record::{self, Entry};
 use groups::{Cell, Now, Replay, Shard};
-use protocol::Str;
 use protocol::records::Batch;
+use protocol::{Str, Uuid};
 
-use super::DATA_TOPIC;
+use super::message::Key;
 
-/// Group, partition of the data, offset.
-pub(super) type Offset = (usize, i32, i64);
+/// Group, topic and partition, offset.
+pub(super) type Offset = (usize, Key, i64);
 
 /// What a coordinator knows under one leadership. A new one loads what its predecessors wrote before it serves.
 #[derive(Debug)]
@@ -46,7 +46,8 @@ impl Coordinator {
                 if let Entry::Offset { group, partition, committed: Some(committed), .. } = &entry
                     && let Some(group) = group.strip_prefix('g').and_then(|n| n.parse().ok())
                 {
-                    self.seen.insert((group, *partition, committed.offset));
+                    let key = (committed.topic_id, *partition);
+                    self.seen.insert((group, key, committed.offset));
                 }
                 replay.apply(entry);
             }
@@ -71,10 +72,11 @@ impl Coordinator {
         self.seen.contains(offset)
     }
 
-    /// -1: none.
-    pub(super) fn offset(&self, group: usize, partition: i32) -> i64 {
+    /// What is committed for a partition of the topic that has this name and id now; -1: nothing. Without an id (a mistake on
+    /// purpose) it is for whatever has the name.
+    pub(super) fn offset(&self, group: usize, topic: (&str, Option<&Uuid>), index: i32) -> i64 {
         let cell = self.shard.cells.get(&group_name(group));
-        let committed = cell.and_then(|cell| cell.offsets.get(DATA_TOPIC, partition));
-        committed.map_or(-1, |committed| committed.offset)
+        let committed = cell.and_then(|cell| cell.offsets.get(topic.0, index));
+        committed.filter(|of| of.is_of(topic.1)).map_or(-1, |committed| committed.offset)
     }
 }

@@ -2,7 +2,7 @@
 
 use storage::{DiskError, DiskFailure, Writes};
 
-use super::machine::Process;
+use super::machine::{Offline, Process};
 use super::message::Key;
 use super::world::{Task, World};
 
@@ -107,7 +107,7 @@ impl World {
                     if opened {
                         process.probing = false;
                         // What could not be opened for want of room is.
-                        process.offline.clear();
+                        process.offline.values_mut().for_each(|of| *of = Offline::MayOpen);
                         let leaders: Vec<i32> = process.fetchers.keys().copied().collect();
                         self.say(|| format!("{machine} takes records again"));
                         self.task(machine, 0, Task::Apply);

@@ -73,6 +73,8 @@ impl World {
                 "stop" if up => self.stop(victim),
                 "reassign" => self.reassign(),
                 "elect" => self.elect(),
+                "delete" => self.delete_topic(),
+                "grow" => self.add_partition(),
                 "ambush" => {
                     self.lie_in_wait();
                     Ok(())
@@ -280,9 +282,12 @@ impl World {
     }
 
     fn any_partition(&mut self) -> (String, i32) {
-        match self.random.i32(0..=self.plan.data_partitions) {
+        match self.random.i32(0..=self.plan.lanes()) {
             0 => (OFFSETS_TOPIC.to_owned(), 0),
-            index => (DATA_TOPIC.to_owned(), index - 1),
+            lane => {
+                let (topic, index) = self.plan.lane(lane - 1);
+                (topic.to_owned(), index)
+            }
         }
     }
 
@@ -339,7 +344,7 @@ impl World {
 }
 
 impl Weights {
-    fn all(&self) -> [(&'static str, u32); 18] {
+    fn all(&self) -> [(&'static str, u32); 20] {
         [
             ("kill", self.kill),
             ("power", self.power),
@@ -359,6 +364,8 @@ impl Weights {
             ("reassign", self.reassign),
             ("elect", self.elect),
             ("resign", self.resign),
+            ("delete", self.delete),
+            ("grow", self.grow),
         ]
     }
 

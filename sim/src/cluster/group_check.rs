@@ -1,8 +1,10 @@
 //! [`GroupChecker`]: what members of groups must never see.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use protocol::Str;
+
+use super::coordinator::Offset;
 
 /// A generation, as its members have been told of it.
 #[derive(Debug, Default)]
@@ -17,6 +19,8 @@ struct Generation {
 pub(super) struct GroupChecker {
     /// By group and generation.
     generations: BTreeMap<(usize, i32), Generation>,
+    /// What members have asked to have committed.
+    asked: BTreeSet<Offset>,
     /// Assignments that members were given.
     pub(super) count: u32,
 }
@@ -52,6 +56,22 @@ impl GroupChecker {
         }
         of.assigned.insert(member, partitions);
         Ok(())
+    }
+
+    /// A member asks for an offset to be committed.
+    pub(super) fn asks_to_commit(&mut self, offset: Offset) {
+        self.asked.insert(offset);
+    }
+
+    /// A member is told of an offset of a topic: somebody has committed it for this topic, and not for another of the same name.
+    pub(super) fn is_told(&self, offset: Offset) -> Result<(), String> {
+        if self.asked.contains(&offset) {
+            return Ok(());
+        }
+        let (group, (topic_id, partition), offset) = offset;
+        Err(format!(
+            "group {group} is told {offset} of partition {partition} of {topic_id}, which nobody has committed for that topic"
+        ))
     }
 
     /// An offset is committed that a coordinator took at a time: not from who knew an older generation than others did then.

@@ -7,13 +7,14 @@ use groups::{
     CommittedOffset, Effect, GroupSettings, Join, JoinAnswer, Leaving, Now, Persist, Sync,
     SyncAnswer, record, refusal,
 };
-use protocol::{ErrorCode, Str};
+use protocol::{ErrorCode, Str, Uuid};
 
+use super::Mistake;
+use super::client::topic_of;
 use super::coordinator::{Coordinator, group_name};
-use super::hosted::{OffsetWait, Waited, record_batch};
+use super::hosted::{Appended, OffsetWait, Waited, record_batch};
 use super::message::{Ask, Key, Message, Told};
 use super::world::{Task, World};
-use super::{DATA_TOPIC, Mistake};
 
 const SETTINGS: GroupSettings = GroupSettings {
     initial_rebalance_delay_ms: 80,
@@ -80,18 +81,60 @@ impl World {
                 self.carry_out(machine, key, group, effects);
                 self.tell_member(machine, (from, id), Told::Code(code));
             }
-            Ask::Commit { member, generation, partition, offset } => {
-                let commit = (group, partition, offset);
+            Ask::Commit { member, generation, lane, topic_id, offset } => {
+                let commit = (group, lane, topic_id, offset);
                 let done = self.commit(machine, (from, id), key, (&member, generation), commit);
                 if let Err(code) = done {
                     self.tell_member(machine, (from, id), Told::Code(code));
                 }
             }
             Ask::Offsets => {
-                let partitions = 0..self.plan.data_partitions;
-                let Some(coordinator) = self.coordinator(machine, &key) else { return };
-                let offsets = partitions.map(|p| (p, coordinator.offset(group, p))).collect();
+                let offsets = self.offsets_of(machine, &key, group);
                 self.tell_member(machine, (from, id), Told::Offsets(Ok(offsets)));
+            }
+        }
+    }
+
+    /// As `broker::group::operations` tells them: what was committed for a topic of before is not this one's.
+    fn offsets_of(&self, machine: usize, key: &Key, group: usize) -> Vec<(i32, Uuid, i64)> {
+        let by_name = self.has(Mistake::OffsetsByName);
+        let Some(process) = &self.machines[machine].process else { return Vec::new() };
+        let hosted = process.partitions.get(key);
+        let Some(coordinator) = hosted.and_then(|hosted| hosted.coordinator.as_ref()) else {
+            return Vec::new();
+        };
+        let offset = |lane| {
+            let topic_id = topic_of(&process.applied, &self.plan, lane)?;
+            let (topic, index) = self.plan.lane(lane);
+            let topic = (topic, (!by_name).then_some(&topic_id));
+            Some((lane, topic_id, coordinator.offset(group, topic, index)))
+        };
+        (0..self.plan.lanes()).filter_map(offset).collect()
+    }
+
+    /// Offsets of deleted topics go, as `broker::group` has it when it sees a new image.
+    pub(super) fn forget_offsets(&mut self, machine: usize, deleted: &[(Str, Uuid)]) {
+        let Some(process) = self.process(machine) else { return };
+        let mut tombstones = Vec::new();
+        for (key, hosted) in &mut process.partitions {
+            if let Some(coordinator) = hosted.coordinator.as_mut().filter(|of| of.loaded) {
+                let mut of = coordinator.shard.forget_topics(deleted).unwrap_or_default();
+                // The groups are in no order.
+                of.sort();
+                tombstones.extend(of.into_iter().map(|tombstone| (*key, tombstone)));
+            }
+        }
+        let (_, wall) = self.clocks(machine);
+        for (key, tombstone) in tombstones {
+            let batch = record_batch(wall, &tombstone);
+            let Some(Ok(appended)) = batch.map(|batch| self.append(machine, key, &batch)) else {
+                return;
+            };
+            if self.plan.flush_before_ack {
+                self.request_flush(machine, key);
+            }
+            if let Appended::New { changed, .. } = appended {
+                self.news(machine, key, changed);
             }
         }
     }
@@ -249,11 +292,17 @@ impl World {
         who: (usize, u64),
         key: Key,
         (member, generation): (&str, i32),
-        commit: (usize, i32, i64),
+        commit: (usize, i32, Uuid, i64),
     ) -> Result<(), ErrorCode> {
         let (now, at) = (self.group_now(machine), self.now());
         let unfenced = self.has(Mistake::CommitsUnfenced);
-        let (group, partition, offset) = commit;
+        let (group, lane, topic_id, offset) = commit;
+        let (topic, partition) = self.plan.lane(lane);
+        let process = self.process(machine).ok_or(ErrorCode::NOT_COORDINATOR)?;
+        if process.applied.topic_by_id(&topic_id).is_none_or(|of| of.partition(partition).is_none())
+        {
+            return Err(ErrorCode::UNKNOWN_TOPIC_ID);
+        }
         let coordinator = self.coordinator(machine, &key).ok_or(ErrorCode::NOT_COORDINATOR)?;
         let epoch = coordinator.epoch;
         let cell = coordinator.cell(group).ok_or(ErrorCode::ILLEGAL_GENERATION)?;
@@ -267,14 +316,15 @@ impl World {
             commit_ms: now.wall_ms,
             expire_ms: None,
             log_offset: -1,
+            topic_id,
         };
-        let topic = Str::from_static(DATA_TOPIC);
+        let topic = Str::from_static(topic);
         let name = group_name(group);
         let record = record::offset_record(&name, &topic, partition, Some(&committed));
         let record = record.map_err(|_| ErrorCode::INVALID_REQUEST)?;
         let batch = record_batch(now.wall_ms, &record).ok_or(ErrorCode::UNKNOWN_SERVER_ERROR)?;
         let appended = self.append(machine, key, &batch).map_err(refusal)?;
-        let wait = OffsetWait { epoch, group, partition, committed, generation, at };
+        let wait = OffsetWait { epoch, group, lane, committed, generation, at };
         self.wait(machine, key, who, Waited::Offset(wait), appended);
         Ok(())
     }
@@ -288,6 +338,7 @@ impl World {
         (wait, base): (OffsetWait, i64),
         result: Result<(), ErrorCode>,
     ) {
+        let (topic, partition) = self.plan.lane(wait.lane);
         if result.is_ok() {
             self.checker.offset_taken(wait.group, wait.generation, wait.at);
             if let Some(coordinator) = self.coordinator(machine, &key)
@@ -295,7 +346,7 @@ impl World {
                 && let Some(cell) = coordinator.cell(wait.group)
             {
                 let committed = CommittedOffset { log_offset: base, ..wait.committed };
-                cell.offsets.put(&Str::from_static(DATA_TOPIC), wait.partition, committed);
+                cell.offsets.put(&Str::from_static(topic), partition, committed);
             }
         }
         let code = result.err().map_or(ErrorCode::NONE, |_| ErrorCode::COORDINATOR_NOT_AVAILABLE);

@@ -40,7 +40,7 @@ pub(super) struct OffsetWait {
     /// The coordinator's.
     pub(super) epoch: i32,
     pub(super) group: usize,
-    pub(super) partition: i32,
+    pub(super) lane: i32,
     pub(super) committed: CommittedOffset,
     pub(super) generation: i32,
     /// When the coordinator took it.

@@ -61,6 +61,15 @@ pub(super) struct Machine {
     seed: u64,
 }
 
+/// What becomes of a log that could not be opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Offline {
+    /// The disk has no room.
+    Waits,
+    /// There is room again.
+    MayOpen,
+}
+
 /// A running broker.
 #[derive(Debug)]
 pub(super) struct Process {
@@ -90,7 +99,11 @@ pub(super) struct Process {
     pub(super) stop_answered: u64,
     pub(super) partitions: BTreeMap<Key, Hosted>,
     /// Partitions whose logs could not be opened.
-    pub(super) offline: BTreeSet<Key>,
+    pub(super) offline: BTreeMap<Key, Offline>,
+    /// Partitions that this process takes no notice of (a mistake on purpose).
+    pub(super) unnoticed: BTreeSet<Key>,
+    /// Folders that were out of the way when this process had looked through what it found.
+    pub(super) strays: Vec<String>,
     pub(super) fetchers: BTreeMap<i32, Fetcher>,
     pub(super) calls: BTreeMap<u64, PendingCall>,
     pub(super) polls: Vec<Poll>,
@@ -191,7 +204,9 @@ impl Machine {
             stopping: None,
             stop_answered: 0,
             partitions: BTreeMap::new(),
-            offline: BTreeSet::new(),
+            offline: BTreeMap::new(),
+            unnoticed: BTreeSet::new(),
+            strays: Vec::new(),
             fetchers: BTreeMap::new(),
             calls: BTreeMap::new(),
             polls: Vec::new(),

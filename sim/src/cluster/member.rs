@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use groups::{JoinAnswer, SyncAnswer};
-use protocol::{ErrorCode, Str};
+use protocol::{ErrorCode, Str, Uuid};
 
 use super::client::{ANSWER_MS, Kind};
 use super::message::{Ask, Key, Message, Told};
@@ -25,7 +25,7 @@ pub(super) struct Member {
     phase: Phase,
     assigned: Vec<i32>,
     /// What is committed, as far as it knows.
-    positions: BTreeMap<i32, i64>,
+    positions: BTreeMap<i32, (Uuid, i64)>,
     asked: Option<(u64, u64, Wanted)>,
     beat_at: u64,
     after_healing: u32,
@@ -49,7 +49,7 @@ enum Wanted {
     Offsets,
     Beat,
     Leave,
-    Commit(i32, i64),
+    Commit(i32, Uuid, i64),
 }
 
 impl Member {
@@ -73,8 +73,13 @@ impl Member {
         done.then_some((self.generation, &self.assigned))
     }
 
-    /// What it asks next; `draw` is chance.
-    fn next(&mut self, now: u64, may_leave: bool, draw: usize) -> Option<(Wanted, Ask)> {
+    /// What it asks next; `draw` is chance, `topics` tells the topic of each partition that is there.
+    fn next(
+        &mut self,
+        now: u64,
+        (may_leave, draw): (bool, usize),
+        topics: impl Fn(i32) -> Option<Uuid>,
+    ) -> Option<(Wanted, Ask)> {
         let (member, generation) = (self.id.clone(), self.generation);
         Some(match &self.phase {
             Phase::Out => (Wanted::Join, Ask::Join { member }),
@@ -93,10 +98,12 @@ impl Member {
             // At the end there is silence, so that all replicas come to one end.
             Phase::In if self.after_healing >= LAST_BEATS => return None,
             Phase::In => {
-                let partition = *self.assigned.get(draw % self.assigned.len().max(1))?;
-                let offset = self.positions.get(&partition).copied().unwrap_or(-1) + 1;
-                let ask = Ask::Commit { member, generation, partition, offset };
-                (Wanted::Commit(partition, offset), ask)
+                let lane = *self.assigned.get(draw % self.assigned.len().max(1))?;
+                let topic_id = topics(lane)?;
+                let known = self.positions.get(&lane).filter(|(of, _)| *of == topic_id);
+                let offset = known.map_or(-1, |(_, offset)| *offset) + 1;
+                let ask = Ask::Commit { member, generation, lane, topic_id, offset };
+                (Wanted::Commit(lane, topic_id, offset), ask)
             }
         })
     }
@@ -146,6 +153,8 @@ impl World {
         let of = &mut self.clients[client];
         let Some((key, leader, _)) = of.coordinator() else { return };
         let id = of.id();
+        let topics: Vec<_> =
+            (0..self.plan.lanes()).map(|lane| of.topic_of(&self.plan, lane)).collect();
         let Kind::Member(member) = &mut of.kind else { return };
         if let Some((_, until, wanted)) = member.asked {
             if now < until {
@@ -156,11 +165,16 @@ impl World {
                 member.phase = Phase::Out;
             }
         }
-        let Some((wanted, ask)) = member.next(now, may_leave, draw) else { return };
+        let topic = |lane: i32| topics.get(lane as usize).copied().flatten();
+        let Some((wanted, ask)) = member.next(now, (may_leave, draw), topic) else { return };
         let patience =
             if matches!(wanted, Wanted::Join | Wanted::Sync) { REBALANCE_MS } else { ANSWER_MS };
         member.asked = Some((id, now + patience, wanted));
         let group = member.group;
+        if let Wanted::Commit(lane, topic_id, offset) = wanted {
+            let key = (topic_id, self.plan.lane(lane).1);
+            self.checker.groups.asks_to_commit((group, key, offset));
+        }
         self.client_sends(client, leader, Message::Group { id, key, group, ask });
     }
 
@@ -170,7 +184,7 @@ impl World {
         id: u64,
         told: Told,
     ) -> Result<(), String> {
-        let (now, healed, partitions) = (self.now(), self.healed, self.plan.data_partitions);
+        let (now, healed, partitions) = (self.now(), self.healed, self.plan.lanes());
         let key = self.clients[client].coordinator().map(|(key, ..)| key);
         let Kind::Member(member) = &mut self.clients[client].kind else { return Ok(()) };
         let Some((_, _, wanted)) = member.asked.take_if(|(asked, ..)| *asked == id) else {
@@ -206,19 +220,22 @@ impl World {
                 return self.checker.groups.assigned(now, of, member.id.clone(), assigned);
             }
             (Wanted::Offsets, Told::Offsets(Ok(offsets))) => {
-                member.positions = offsets.iter().copied().collect();
+                let position =
+                    |(lane, topic_id, offset): &(i32, Uuid, i64)| (*lane, (*topic_id, *offset));
+                member.positions = offsets.iter().map(position).collect();
                 member.phase = Phase::In;
                 let group = member.group;
-                let told = offsets.into_iter().filter(|(_, offset)| *offset >= 0);
-                for (partition, offset) in told {
-                    self.offset_is_known(key, (group, partition, offset));
+                for (lane, topic_id, offset) in offsets.into_iter().filter(|told| told.2 >= 0) {
+                    let offset = (group, (topic_id, self.plan.lane(lane).1), offset);
+                    self.checker.groups.is_told(offset)?;
+                    self.offset_is_known(key, offset);
                 }
             }
             (Wanted::Beat, _) => member.after_healing += u32::from(healed),
-            (Wanted::Commit(partition, offset), _) => {
+            (Wanted::Commit(lane, topic_id, offset), _) => {
                 member.after_healing += u32::from(healed);
-                member.positions.insert(partition, offset);
-                let commit = (member.group, partition, offset);
+                member.positions.insert(lane, (topic_id, offset));
+                let commit = (member.group, (topic_id, self.plan.lane(lane).1), offset);
                 self.checker.count_acknowledged();
                 self.offset_is_known(key, commit);
             }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use groups::{JoinAnswer, SyncAnswer};
 use protocol::{ErrorCode, Str, Uuid};
 use quorum::MetadataImage;
-use quorum::controller::{HeartbeatAnswer, IsrChange, Reassignment};
+use quorum::controller::{HeartbeatAnswer, IsrChange, MorePartitions, Reassignment};
 use quorum::image::PartitionImage;
 use replica::{Divergence, FetchPosition};
 
@@ -100,11 +100,29 @@ pub(super) enum Message {
 /// What a member of a group asks.
 #[derive(Debug, Clone)]
 pub(super) enum Ask {
-    Join { member: Str },
-    Sync { member: Str, generation: i32, assignments: Vec<(Str, Vec<i32>)> },
-    Heartbeat { member: Str, generation: i32 },
-    Leave { member: Str },
-    Commit { member: Str, generation: i32, partition: i32, offset: i64 },
+    Join {
+        member: Str,
+    },
+    Sync {
+        member: Str,
+        generation: i32,
+        assignments: Vec<(Str, Vec<i32>)>,
+    },
+    Heartbeat {
+        member: Str,
+        generation: i32,
+    },
+    Leave {
+        member: Str,
+    },
+    /// An offset of one of the partitions that clients look at, with the topic that the member means.
+    Commit {
+        member: Str,
+        generation: i32,
+        lane: i32,
+        topic_id: Uuid,
+        offset: i64,
+    },
     Offsets,
 }
 
@@ -115,8 +133,8 @@ pub(super) enum Told {
     Synced(SyncAnswer),
     /// Of a heartbeat, a goodbye or a commit.
     Code(ErrorCode),
-    /// By partition; -1 where nothing is committed.
-    Offsets(Result<Vec<(i32, i64)>, ErrorCode>),
+    /// By partition of those that clients look at, with the topic that they are of; -1 where nothing is committed.
+    Offsets(Result<Vec<(i32, Uuid, i64)>, ErrorCode>),
 }
 
 /// What a leader answers for one partition.
@@ -162,6 +180,9 @@ pub(super) enum Call {
         topics: Vec<(String, Vec<Vec<i32>>)>,
         min_isr: usize,
     },
+    DeleteTopic(String),
+    /// How many partitions a topic shall have; the controller may choose where the new ones are.
+    AddPartitions(MorePartitions),
     ProducerIds,
     Reassign(Reassignment),
     Elect(Vec<(String, i32)>),
@@ -178,6 +199,8 @@ pub(super) enum Reply {
     NotController,
     /// The leadership ended, or the log refused: it may have been done.
     Unknown,
+    /// A rule of the controller is broken.
+    Broken(String),
     Registered(Result<i64, String>),
     Heartbeat(Result<HeartbeatAnswer, String>),
     Altered(Option<Vec<Result<PartitionImage, ErrorCode>>>),

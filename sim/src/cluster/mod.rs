@@ -11,9 +11,9 @@
 //! | `lifecycle` | registration, heartbeats, a controlled stop |
 //! | `apply` | from a committed image to replicas |
 //! | `hosted`, `serve`, `fetcher`, `isr`, `disk_work`, `coordinator`, `group_work` | a broker's work around [`replica::Replica`] |
-//! | `client`, `producer`, `consumer`, `member`, `admin` | who uses the cluster |
+//! | `client`, `producer`, `consumer`, `member`, `admin`, `topics` | who uses the cluster |
 //! | `faults` | what goes wrong when, and the end of it |
-//! | `check`, `group_check`, `progress` | what must never happen, and what has to |
+//! | `check`, `group_check`, `topic_check`, `progress` | what must never happen, and what has to |
 //!
 //! The state machines are the product's own (`quorum`, `replica`, `groups`, `storage`); what is here stands for the executors of `broker`,
 //! with their rules and without their threads. A run has a time of faults, then everything is healed, and the cluster must
@@ -44,6 +44,8 @@ mod progress;
 mod quorum_io;
 mod scenario;
 mod serve;
+mod topic_check;
+mod topics;
 mod world;
 
 pub use bug::{Bug, Mistake};
@@ -67,6 +69,10 @@ const MAX_LAG_MS: i64 = 500;
 const PRODUCE_MS: u64 = 700;
 
 const DATA_TOPIC: &str = "data";
+/// A topic that comes and goes while it is written and read.
+const CHURN_TOPIC: &str = "churn";
+/// Partitions that it has at most.
+const CHURN_PARTITIONS: i32 = 3;
 const OFFSETS_TOPIC: &str = "__consumer_offsets";
 
 /// What a run did.
@@ -90,6 +96,10 @@ pub struct Report {
     pub full_disks: u32,
     /// Old copies of disks that were put back.
     pub old_disks: u32,
+    /// Topics that were deleted.
+    pub deleted_topics: u32,
+    /// Partitions that were added to topics.
+    pub added_partitions: u32,
     /// Logs that were truncated.
     pub truncations: u32,
     /// Reassignments that were asked for.
@@ -112,6 +122,8 @@ impl Report {
         self.lost_disks += other.lost_disks;
         self.full_disks += other.full_disks;
         self.old_disks += other.old_disks;
+        self.deleted_topics += other.deleted_topics;
+        self.added_partitions += other.added_partitions;
         self.truncations += other.truncations;
         self.reassignments += other.reassignments;
         self.messages += other.messages;

@@ -3,9 +3,10 @@
 use std::collections::VecDeque;
 
 use bytes::Bytes;
-use protocol::ErrorCode;
 use protocol::records::{Batch, BatchBuilder, Compression};
+use protocol::{ErrorCode, Uuid};
 
+use super::CHURN_TOPIC;
 use super::client::{ANSWER_MS, Kind};
 use super::message::{Call, Message, Reply};
 use super::scenario::Plan;
@@ -24,6 +25,8 @@ pub(super) struct Producer {
 /// What it sends to one partition.
 #[derive(Default)]
 struct Lane {
+    /// The topic that this is about; another one of the same name begins anew.
+    topic_id: Option<Uuid>,
     next_sequence: i32,
     queue: VecDeque<Out>,
     written: usize,
@@ -46,7 +49,7 @@ struct Out {
 
 impl Producer {
     pub(super) fn new(plan: &Plan) -> Self {
-        let lanes = (0..plan.data_partitions).map(|_| Lane::default()).collect();
+        let lanes = (0..plan.lanes()).map(|_| Lane::default()).collect();
         Self { id: None, asked: None, lanes }
     }
 
@@ -54,14 +57,18 @@ impl Producer {
     fn begin_anew(&mut self) {
         (self.id, self.asked) = (None, None);
         for lane in &mut self.lanes {
-            *lane = Lane { after_healing: lane.after_healing, ..Lane::default() };
+            let Lane { topic_id, after_healing, .. } = *lane;
+            *lane = Lane { topic_id, after_healing, ..Lane::default() };
         }
     }
 
-    /// Everything is sent and acknowledged, and something after everything was healed.
-    pub(super) fn is_done(&self) -> bool {
+    /// Everything is sent and acknowledged, and something after everything was healed, to each partition of a topic that is there.
+    pub(super) fn is_done(&self, topics: impl Fn(i32) -> Option<Uuid>) -> bool {
         let done = |lane: &Lane| lane.queue.is_empty() && lane.after_healing >= LAST_BATCHES;
-        self.lanes.iter().all(done)
+        (0..).zip(&self.lanes).all(|(index, lane)| match topics(index) {
+            Some(topic) => lane.topic_id == Some(topic) && done(lane),
+            None => true,
+        })
     }
 }
 
@@ -88,7 +95,16 @@ impl World {
             }
             return;
         };
-        for lane in 0..self.plan.data_partitions as usize {
+        for lane in 0..self.plan.lanes() as usize {
+            let topic_id = self.clients[client].topic_of(&self.plan, lane as i32);
+            let Kind::Producer(producer) = &mut self.clients[client].kind else { return };
+            let of = &mut producer.lanes[lane];
+            if of.topic_id != topic_id {
+                *of = Lane { topic_id, ..Lane::default() };
+            }
+            if topic_id.is_none() {
+                continue;
+            }
             self.write(client, pid, lane);
             self.send_lane(client, lane);
         }
@@ -97,6 +113,7 @@ impl World {
     /// A new batch, when there may be one.
     fn write(&mut self, client: usize, pid: i64, lane: usize) {
         let (healed, in_flight) = (self.healed, self.plan.in_flight);
+        let churns = self.plan.lane(lane as i32).0 == CHURN_TOPIC;
         let wanted = self.random.u8(..3) > 0;
         let count = self.random.usize(1..4);
         let size = self.random.usize(1..60);
@@ -110,7 +127,10 @@ impl World {
         }
         let mut builder = BatchBuilder::new(Compression::None);
         for n in 0..count {
-            let value = format!("{pid}-{lane}-{}-{:size$}", of.next_sequence + n as i32, "");
+            let sequence = of.next_sequence + n as i32;
+            // What was written to a topic of before is not to be taken for this one's.
+            let topic = of.topic_id.filter(|_| churns).map(|id| id.to_string()).unwrap_or_default();
+            let value = format!("{pid}-{lane}-{topic}{sequence}-{:size$}", "");
             // The timestamp is the producer's own business.
             if builder.append(1_780_000_000_000, None, Some(value.as_bytes()), &[]).is_err() {
                 return;
@@ -130,7 +150,9 @@ impl World {
     /// Sends what is due, in order: when a batch is sent again those after it come again, too.
     fn send_lane(&mut self, client: usize, lane: usize) {
         let now = self.now();
-        let Some((key, leader, _)) = self.clients[client].data_leader(lane as i32) else { return };
+        let Some((key, leader, _)) = self.clients[client].lane_leader(&self.plan, lane) else {
+            return;
+        };
         let of = &mut self.clients[client];
         let mut next_id = of.next_id;
         let Kind::Producer(producer) = &mut of.kind else { return };
@@ -166,9 +188,8 @@ impl World {
             Ok(base) => {
                 let Some(out) = lane.queue.remove(at) else { return Ok(()) };
                 lane.known = true;
-                let Some((key, ..)) = self.clients[client].data_leader(index as i32) else {
-                    return Ok(());
-                };
+                let Some(topic_id) = lane.topic_id else { return Ok(()) };
+                let key = (topic_id, self.plan.lane(index as i32).1);
                 self.say(|| format!("{base} of {index} is acknowledged to client {client}"));
                 self.checker.acknowledge(key, base, base + out.count, out.crc)
             }

@@ -1,14 +1,15 @@
 //! What has to come about once everything is healed.
 
-use super::client::Kind;
+use super::client::{Kind, topic_of};
 use super::message::Key;
 use super::world::World;
-use super::{DATA_TOPIC, OFFSETS_TOPIC};
+use super::{CHURN_TOPIC, DATA_TOPIC, OFFSETS_TOPIC};
 
 impl World {
     /// What is not as it should be at the end, if anything.
     pub(super) fn open_ends(&self) -> Option<String> {
         self.machines_lack()
+            .or_else(|| self.folders_lack())
             .or_else(|| self.metadata_lacks())
             .or_else(|| self.partitions_lack())
             .or_else(|| self.clients_lack())
@@ -46,7 +47,8 @@ impl World {
 
     fn partitions_lack(&self) -> Option<String> {
         let image = self.checker.metadata.newest()?;
-        for topic in [DATA_TOPIC, OFFSETS_TOPIC] {
+        let churn = self.plan.churns.then_some(CHURN_TOPIC);
+        for topic in [DATA_TOPIC, OFFSETS_TOPIC].into_iter().chain(churn) {
             let Some(topic) = image.topic(topic) else {
                 return Some(format!("there is no topic {topic}"));
             };
@@ -82,21 +84,22 @@ impl World {
     }
 
     fn clients_lack(&self) -> Option<String> {
+        let image = self.checker.metadata.newest()?;
+        let topics = |lane| topic_of(image, &self.plan, lane);
         for (number, client) in self.clients.iter().enumerate() {
             match &client.kind {
-                Kind::Producer(producer) if !producer.is_done() => {
+                Kind::Producer(producer) if !producer.is_done(topics) => {
                     return Some(format!("client {number} has not produced all"));
                 }
                 Kind::Member(member) if member.settled().is_none() => {
                     return Some(format!("client {number} has not settled in its group"));
                 }
                 Kind::Consumer(consumer) => {
-                    for index in 0..self.plan.data_partitions {
-                        let end = self.end_of(index);
-                        if end != Some(consumer.position(index)) {
-                            let at = consumer.position(index);
+                    for lane in (0..self.plan.lanes()).filter(|lane| topics(*lane).is_some()) {
+                        let (end, at) = (self.end_of(lane), consumer.position(lane));
+                        if (topics(lane), end) != (at.0, Some(at.1)) {
                             return Some(format!(
-                                "client {number} is at {at} of {index}, not {end:?}"
+                                "client {number} is at {at:?} of {lane}, not {end:?}"
                             ));
                         }
                     }
@@ -119,12 +122,13 @@ impl World {
             .collect();
         let same = settled.windows(2).all(|two| two[0].0 == two[1].0);
         let count: usize = settled.iter().map(|(_, assigned)| assigned.len()).sum();
-        let all = i32::try_from(count) == Ok(self.plan.data_partitions);
+        let all = i32::try_from(count) == Ok(self.plan.lanes());
         (!(same && all)).then(|| format!("group {group} is not one: {settled:?}"))
     }
 
-    fn end_of(&self, index: i32) -> Option<i64> {
-        let topic = self.checker.metadata.newest()?.topic(DATA_TOPIC)?;
+    fn end_of(&self, lane: i32) -> Option<i64> {
+        let (topic, index) = self.plan.lane(lane);
+        let topic = self.checker.metadata.newest()?.topic(topic)?;
         let leader = topic.partition(index)?.leader;
         let process = self.machines.get(usize::try_from(leader).ok()?)?.process.as_ref()?;
         Some(process.partitions.get(&(topic.id, index))?.replica.log().end_offset())
@@ -137,6 +141,7 @@ impl World {
             for (key, hosted) in &process.partitions {
                 let name = (machine.id, &hosted.topic, key.1);
                 self.checker.has_all(*key, hosted).map_err(|e| format!("{name:?}: {e}"))?;
+                self.checker.topics.holds_its_own(machine.id, *key, hosted)?;
                 if hosted.is_offsets() {
                     let log = hosted.replica.log();
                     let batches = hosted.batches(log.start_offset(), log.end_offset())?;
@@ -157,12 +162,15 @@ impl World {
     ) -> Result<(), String> {
         let Some(served) = &hosted.coordinator else { return Ok(()) };
         for group in 0..self.plan.groups {
-            for partition in 0..self.plan.data_partitions {
-                let told = served.offset(group, partition);
-                let written = all.offset(group, partition);
+            for lane in 0..self.plan.lanes() {
+                let Some(image) = self.checker.metadata.newest() else { return Ok(()) };
+                let Some(topic_id) = topic_of(image, &self.plan, lane) else { continue };
+                let (topic, index) = self.plan.lane(lane);
+                let told = served.offset(group, (topic, Some(&topic_id)), index);
+                let written = all.offset(group, (topic, Some(&topic_id)), index);
                 if told != written {
                     return Err(format!(
-                        "group {group} is told {told} of {partition}, and has committed {written}"
+                        "group {group} is told {told} of {lane}, and has committed {written}"
                     ));
                 }
             }

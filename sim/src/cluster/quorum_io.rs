@@ -99,6 +99,7 @@ impl World {
                     let Some(process) = &mut of.process else { continue };
                     let checked = self.checker.metadata.published(&process.quorum, &image, before);
                     checked.map_err(|e| format!("machine {machine}: {e}"))?;
+                    self.checker.topics.published(&image)?;
                     process.newest = Arc::clone(&image);
                     if !std::mem::replace(&mut process.applying, true) {
                         let delay = self.random.u64(0..8);

@@ -3,6 +3,7 @@
 use quorum::raft::Voter;
 
 use super::machine::Machine;
+use super::{CHURN_PARTITIONS, CHURN_TOPIC, DATA_TOPIC};
 
 /// What goes wrong in a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,13 +26,15 @@ pub enum Scenario {
     Reassignments,
     /// Leaders, of partitions and of the quorum, change without a cause.
     Elections,
+    /// A topic is deleted and made anew under the same name, and given more partitions, while others go on.
+    Topics,
     /// All of it.
     Everything,
 }
 
 impl Scenario {
     /// All of them.
-    pub const ALL: [Scenario; 10] = [
+    pub const ALL: [Scenario; 11] = [
         Scenario::Kills,
         Scenario::PowerLoss,
         Scenario::Partitions,
@@ -41,6 +44,7 @@ impl Scenario {
         Scenario::RollingRestarts,
         Scenario::Reassignments,
         Scenario::Elections,
+        Scenario::Topics,
         Scenario::Everything,
     ];
 
@@ -56,6 +60,7 @@ impl Scenario {
             Scenario::RollingRestarts => "rolling-restarts",
             Scenario::Reassignments => "reassignments",
             Scenario::Elections => "elections",
+            Scenario::Topics => "topics",
             Scenario::Everything => "everything",
         }
     }
@@ -78,6 +83,10 @@ impl Scenario {
             Scenario::Elections => {
                 Weights { elect: 5, resign: 3, cut: 2, split: 1, pause: 1, ..none }
             }
+            Scenario::Topics => {
+                let topics = Weights { delete: 9, grow: 5, ..none };
+                Weights { kill: 5, power: 1, split: 2, pause: 2, stop: 2, reassign: 1, ..topics }
+            }
             Scenario::Everything => Weights {
                 kill: 3,
                 power: 2,
@@ -97,6 +106,8 @@ impl Scenario {
                 reassign: 4,
                 elect: 2,
                 resign: 1,
+                delete: 2,
+                grow: 1,
             },
         }
     }
@@ -132,6 +143,10 @@ pub(super) struct Weights {
     pub(super) reassign: u32,
     pub(super) elect: u32,
     pub(super) resign: u32,
+    /// A topic is deleted, and perhaps made anew at once.
+    pub(super) delete: u32,
+    /// A topic is given another partition.
+    pub(super) grow: u32,
 }
 
 /// How a cluster is made.
@@ -150,6 +165,8 @@ pub(super) struct Plan {
     /// One machine stays down for a while after everything else is healed.
     pub(super) straggler: bool,
     pub(super) data_partitions: i32,
+    /// There is a topic that comes and goes.
+    pub(super) churns: bool,
     pub(super) replication_factor: usize,
     pub(super) min_isr: usize,
     pub(super) flush_before_ack: bool,
@@ -175,7 +192,9 @@ pub(super) struct Plan {
 impl Plan {
     pub(super) fn new(scenario: Scenario, random: &mut fastrand::Rng) -> Self {
         let observers = match scenario {
-            Scenario::Disks | Scenario::Reassignments | Scenario::Everything => random.usize(1..=2),
+            Scenario::Disks | Scenario::Reassignments | Scenario::Topics | Scenario::Everything => {
+                random.usize(1..=2)
+            }
             _ => random.usize(0..=1),
         };
         let machines = 3 + observers;
@@ -209,6 +228,25 @@ impl Plan {
             members: random.usize(1..=3),
             fault_every_ms: [300, 900, 2_500][random.usize(..3)],
             note_every_ms: [20, 200, 1_500][random.usize(..3)],
+            churns: match scenario {
+                Scenario::Topics => true,
+                Scenario::Everything => random.u8(..3) == 0,
+                _ => false,
+            },
+        }
+    }
+
+    /// How many partitions clients look at, whether they are there or not: those of the data, then those of the topic that
+    /// comes and goes.
+    pub(super) fn lanes(&self) -> i32 {
+        self.data_partitions + if self.churns { CHURN_PARTITIONS } else { 0 }
+    }
+
+    /// Topic and partition of one of them.
+    pub(super) fn lane(&self, lane: i32) -> (&'static str, i32) {
+        match lane - self.data_partitions {
+            churn @ 0.. => (CHURN_TOPIC, churn),
+            _ => (DATA_TOPIC, lane),
         }
     }
 

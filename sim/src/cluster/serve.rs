@@ -9,7 +9,7 @@ use replica::{Changed, FetchPosition, FollowerFetch, ServeError};
 use super::hosted::{Appended, CommitWait, Hosted, Waited};
 use super::message::{Key, Message, Part, Records};
 use super::world::{Task, World};
-use super::{Mistake, PRODUCE_MS};
+use super::{CHURN_TOPIC, Mistake, PRODUCE_MS};
 
 /// `replica.fetch.wait.max.ms`.
 const MAX_WAIT_MS: u64 = 60;
@@ -34,8 +34,12 @@ impl World {
             Message::Fetch { id, broker_epoch, parts } => {
                 self.serve_fetch(machine, from, id, broker_epoch, parts);
             }
-            Message::Produce { id, key, batch } => self.produce(machine, from, id, key, &batch),
+            Message::Produce { id, key, batch } => {
+                let key = self.by_name(machine, key);
+                self.produce(machine, from, id, key, &batch);
+            }
             Message::Consume { id, key, leader_epoch, offset, elsewhere } => {
+                let key = self.by_name(machine, key);
                 let result = self.consume(machine, key, leader_epoch, (offset, elsewhere));
                 self.send(machine, from, Message::Consumed { id, result });
             }
@@ -59,6 +63,18 @@ impl World {
             _ => {}
         }
         Ok(())
+    }
+
+    /// The partition that is asked for. A mistake on purpose takes what has the name when the topic is another.
+    fn by_name(&self, machine: usize, key: Key) -> Key {
+        let process = self.machines[machine].process.as_ref();
+        let process = process.filter(|_| self.has(Mistake::ServesByName));
+        let mut churn = process.into_iter().flat_map(|process| {
+            let partitions = process.partitions.iter();
+            partitions.filter(|(_, hosted)| hosted.topic == CHURN_TOPIC).map(|(key, _)| *key)
+        });
+        let known = self.checker.topics.is_of_churn(&key);
+        churn.find(|of| known && of.1 == key.1).unwrap_or(key)
     }
 
     fn serve_fetch(
@@ -196,6 +212,10 @@ impl World {
         let hosted =
             process.partitions.get_mut(&key).ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?;
         let result = hosted.append(batch, &mut process.gate.lock(), wall, forgetful);
+        if let (Ok(Appended::New { .. }), CHURN_TOPIC) = (&result, &*hosted.topic) {
+            let known = process.applied.topic_by_id(&key.0).is_some();
+            self.checker.topics.written(machine, key, batch, known);
+        }
         self.look_at_gate(machine);
         result
     }

@@ -403,6 +403,8 @@ impl World {
         self.report.elections = self.checker.elections();
         self.report.controllers = self.checker.metadata.leaders.len() as u32;
         self.report.acknowledged = self.checker.acknowledged();
+        self.report.deleted_topics = self.checker.topics.deleted();
+        self.report.added_partitions = self.checker.topics.added;
         self.report.assignments = self.checker.groups.count;
         self.report.simulated_ms = self.now;
         Ok(self.report)

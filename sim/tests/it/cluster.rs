@@ -23,6 +23,7 @@ fn clusters_keep_their_promises() {
     assert!(total.elections > 300 && total.deaths > 300 && total.stops > 50, "{total:?}");
     assert!(total.full_disks > 2, "{total:?}");
     assert!(total.lost_disks > 3 && total.truncations > 50, "{total:?}");
+    assert!(total.deleted_topics > 20 && total.added_partitions > 5, "{total:?}");
 }
 
 fn runs(scenario: Scenario) -> Report {
@@ -57,7 +58,7 @@ fn planted_bugs_are_found() {
 
 #[test]
 fn a_seed_gives_the_same_run_again() {
-    for scenario in [Scenario::Everything, Scenario::Disks] {
+    for scenario in [Scenario::Everything, Scenario::Disks, Scenario::Topics] {
         assert_eq!(run(scenario, 1, None, false), run(scenario, 1, None, false));
     }
 }

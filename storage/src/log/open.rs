@@ -21,7 +21,8 @@ pub struct OpenState {
     pub start_offset: i64,
     /// The last shutdown was clean: nothing needs to be scanned.
     pub clean: bool,
-    /// The folder has just been made, with no log in it: its own name becomes durable with the first flush.
+    /// The folder has just been made, with no log in it: its own name, and whose it is, become durable with the first flush.
+    /// (After an unclean stop, too: nobody knows whether there was one.)
     pub is_new: bool,
 }
 
@@ -79,7 +80,7 @@ impl Log {
             recovery_point: state.recovery_point.min(end_offset),
             unsynced,
             names_unsynced: true,
-            folder_unsynced: state.is_new,
+            folder_unsynced: state.is_new || !state.clean,
             active_since_ms: now_ms,
             hot: HotTail::new(budget),
             producers: Producers::default(),

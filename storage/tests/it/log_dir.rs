@@ -122,9 +122,28 @@ fn a_topic_made_anew_starts_empty_and_a_removed_one_leaves_nothing() {
     assert_eq!(log.end_offset(), 0);
     drop(log);
     assert!(dir.path().join("t-1-0.old-stray").exists(), "records are put aside, not destroyed");
+    // The old topic's deletion may be noticed only now.
+    logs.remove_log("t-1", 0, "old").unwrap();
+    let new = |topic_id: &str| {
+        let topic_id = Some(topic_id.to_owned());
+        [storage::Folder { topic: "t-1".into(), partition: 0, topic_id }]
+    };
+    assert_eq!(logs.folders().unwrap(), new("new"));
     logs.remove_log("t-1", 0, "new").unwrap();
     logs.remove_log("t-1", 0, "new").unwrap();
     assert_eq!(logs.partitions().unwrap(), []);
+    // Whose it is became durable with the first flush; what says nothing may be anybody's.
+    let (mut log, _) = logs.open_log("t-1", 0, "new", LogConfig::default(), 0).unwrap();
+    log.append(&batch(&["x"], 0), 0, None, 0).unwrap();
+    drop(log);
+    std::fs::write(dir.path().join("t-1-0/partition.metadata"), "").unwrap();
+    let (log, _) = logs.open_log("t-1", 0, "newer", LogConfig::default(), 0).unwrap();
+    assert_eq!(log.end_offset(), 0);
+    drop(log);
+    assert_eq!(logs.folders().unwrap(), new("newer"));
+    std::fs::write(dir.path().join("t-1-0/partition.metadata"), "topic_id: ../x").unwrap();
+    assert_eq!(logs.folders().unwrap(), new("___x"));
+    logs.remove_log("t-1", 0, "___x").unwrap();
     std::fs::create_dir(dir.path().join("gone-0.id-delete")).unwrap();
     drop(logs);
     open(dir.path()).unwrap();
