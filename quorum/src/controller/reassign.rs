@@ -100,9 +100,10 @@ fn reassign(
                 return Err(ReassignError::FactorChange(original.len(), target.len()));
             }
             check_assignment(image, target, None)?;
-            start(edit, &kept(before, original, target), target)
+            let kept = kept(before, original, target, rules.min_insync_replicas);
+            start(edit, &kept, target)
         }
-        None => cancel(edit, before)?,
+        None => cancel(edit, before, rules.min_insync_replicas)?,
     };
     Ok(edit.build().map(MetadataRecord::PartitionChange))
 }
@@ -113,14 +114,20 @@ fn originals(partition: &PartitionImage) -> Vec<i32> {
     partition.replicas.iter().filter(was).copied().collect()
 }
 
-/// Who was there before, and, when nobody else would be left in sync, those whom an overridden reassignment has brought there: they
-/// alone have what is committed, and go when others have it.
-fn kept(before: &PartitionImage, original: Vec<i32>, target: &[i32]) -> Vec<i32> {
-    let stays = |id: &&i32| original.contains(id) || target.contains(id);
-    if before.isr.is_empty() || before.isr.iter().any(|id| stays(&id)) {
+/// Who was there before, and, when fewer would be left in sync than writing needs, those whom an overridden or cancelled reassignment
+/// has brought there: they may be the only ones that have what is committed, and go when others have it.
+fn kept(
+    before: &PartitionImage,
+    original: Vec<i32>,
+    target: &[i32],
+    min_insync_replicas: usize,
+) -> Vec<i32> {
+    let stays = |id: &i32| original.contains(id) || target.contains(id);
+    let (stay, go): (Vec<i32>, Vec<i32>) = before.isr.iter().copied().partition(stays);
+    if stay.len() >= min_insync_replicas.min(target.len()).max(1) {
         return original;
     }
-    original.iter().chain(before.isr.iter()).copied().collect()
+    original.into_iter().chain(go).collect()
 }
 
 /// New replicas that an overridden reassignment brought into the ISR count as added at once (see
@@ -138,6 +145,7 @@ fn start<'a>(edit: PartitionEdit<'a>, original: &[i32], target: &[i32]) -> Parti
 fn cancel<'a>(
     edit: PartitionEdit<'a>,
     before: &PartitionImage,
+    min_insync_replicas: usize,
 ) -> Result<PartitionEdit<'a>, ReassignError> {
     if !before.is_reassigning() {
         return Err(ReassignError::NotInProgress);
@@ -147,5 +155,6 @@ fn cancel<'a>(
     if !original.iter().any(|id| before.isr.contains(id) || before.elr.contains(id)) {
         return Err(ReassignError::NobodyLeft);
     }
-    Ok(edit.reassign(original, Vec::new(), Vec::new()))
+    let kept = kept(before, original.clone(), &original, min_insync_replicas);
+    Ok(start(edit, &kept, &original))
 }
