@@ -97,7 +97,6 @@ pub fn offset_record(
             commit_timestamp: committed.commit_ms,
             expire_timestamp: committed.expire_ms.unwrap_or(-1),
             topic_id: committed.topic_id,
-            ..Default::default()
         };
         let version = match committed.expire_ms {
             Some(_) => EXPIRING_OFFSET_VALUE_VERSION,
