@@ -264,7 +264,7 @@ mod tests {
             commit_ms: 0,
             expire_ms: None,
             log_offset: offset,
-            topic_id: protocol::Uuid::ZERO,
+            topic_id: Uuid::ZERO,
         }
     }
 
