@@ -102,13 +102,17 @@ impl Leader {
         }
     }
 
-    /// Leads on under a newer epoch: what the followers hold is known, but a proposal of the old epoch is void.
+    /// Leads on under a newer epoch: what the followers in sync hold is known, but a proposal of the old epoch is void. The others may
+    /// have left and come back with empty logs, in states of the partition that this leader has not seen: they show under the new
+    /// epoch what they hold.
     pub(crate) fn go_on(&mut self, epoch_start: i64, assignment: &Assignment, now_ms: i64) {
         self.epoch_start = epoch_start;
         self.settle();
         for follower in &mut self.followers {
             if assignment.isr.contains(&follower.id) {
                 follower.caught_up_ms = follower.caught_up_ms.max(now_ms);
+            } else {
+                *follower = Progress::new(follower.id, false, now_ms);
             }
         }
     }

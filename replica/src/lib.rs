@@ -12,6 +12,7 @@
 //! | `isr` | [`IsrProposal`]: who leaves and who joins the in-sync replicas |
 //! | `fetch` | reading: consumers up to the high watermark, followers up to the end; where a follower diverges |
 //! | `follower` | the next fetch; taking records from the leader |
+//! | [`throttle`] | how fast replicas that are not in sync are filled |
 //! | `truncation` | cutting off what the leader does not have |
 //!
 //! Must not know: tokio, requests and responses, other partitions, who asks.
@@ -35,6 +36,7 @@ mod leader;
 #[cfg(feature = "planted")]
 mod planted;
 mod replica;
+pub mod throttle;
 mod truncation;
 mod watermark;
 

@@ -172,9 +172,22 @@ fn progress_survives_metadata_of_the_same_leader_epoch() {
     let _ = f.fetch(2, 5, 1).unwrap();
     let _ = f.replica.assign(assignment(1, 5, 1, &[1]), 2);
     assert!(f.replica.propose(2, |_, _| true).is_some());
-    // And of a newer epoch under the same leader.
-    let _ = f.replica.assign(assignment(1, 6, 2, &[1]), 3);
-    assert!(f.replica.propose(3, |_, _| true).is_some());
+}
+
+/// A reassignment may take a replica away and give it back, with an empty log, while the leader sees neither: that somebody has left
+/// is in the epoch.
+#[test]
+fn under_a_newer_epoch_who_is_not_in_sync_shows_what_it_holds() {
+    let mut f = leader(rules(), &[1, 3]);
+    let _ = (f.append(5), f.flush());
+    let _ = (f.fetch(2, 5, 1).unwrap(), f.fetch(3, 5, 1).unwrap());
+    assert!(f.replica.propose(1, |_, _| true).is_some());
+    let _ = f.replica.assign(assignment(1, 6, 2, &[1, 3]), 2);
+    assert_eq!(f.replica.propose(2, |_, _| true), None);
+    assert_eq!(f.mark(), 5, "what is known of those in sync stays");
+    assert!(!f.fetch(2, 0, 3).unwrap().may_join);
+    assert!(f.fetch(2, 5, 4).unwrap().may_join);
+    assert!(f.replica.propose(4, |_, _| true).is_some());
 }
 
 #[test]

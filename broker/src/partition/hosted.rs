@@ -274,22 +274,24 @@ impl Partition {
 
     /// What limits what is sent to a follower: nothing when it is in sync.
     pub(crate) fn limits_of_sending(&self, follower: i32) -> Limits {
-        if !self.is_marked() || self.is_in_sync(follower) {
+        if !self.is_marked() {
             return Limits::default();
         }
-        self.marks.read().sending(follower)
+        let isr = self.isr();
+        self.marks.read().sending(follower, &isr)
     }
 
     /// What limits what this node takes as a follower: nothing when it is in sync.
     pub(crate) fn limits_of_taking(&self, node_id: i32) -> Limits {
-        if !self.is_marked() || self.is_in_sync(node_id) {
+        if !self.is_marked() {
             return Limits::default();
         }
-        self.marks.read().taking(node_id)
+        let isr = self.isr();
+        self.marks.read().taking(node_id, &isr)
     }
 
-    fn is_in_sync(&self, node_id: i32) -> bool {
-        self.inner.lock().replica.assignment().isr.contains(&node_id)
+    fn isr(&self) -> Arc<[i32]> {
+        Arc::clone(&self.inner.lock().replica.assignment().isr)
     }
 
     /// Takes changed configs.

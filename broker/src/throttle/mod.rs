@@ -1,10 +1,7 @@
 //! Replication throttles (KIP-73): how many bytes a second replicas that are *not in sync* may take, so that whoever moves
 //! partitions does not take the disks and the network away from clients and from replicas that are in sync.
 //!
-//! | file | what |
-//! |---|---|
-//! | [`rate`] | [`ByteRate`]: a rate as a state machine; time is a parameter |
-//! | [`marks`] | which replication of a partition is limited, from topic configs and reassignments |
+//! What is limited, and how much may go, is decided by [`replica::throttle`].
 //!
 //! Two limits, each for what this broker sends and for what it takes: Kafka's, for the replicas that
 //! `leader.replication.throttled.replicas` and `follower.replication.throttled.replicas` list, and our own
@@ -15,9 +12,6 @@
 //! replica's bytes when it is in sync too, so that a topic that is written to faster than the rate starves those that
 //! catch up.)
 
-mod marks;
-mod rate;
-
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
@@ -27,28 +21,12 @@ use quorum::MetadataImage;
 use crate::config::Configs;
 use crate::metrics::Metrics;
 
-pub(crate) use marks::{Marks, ThrottledReplicas};
-pub(crate) use rate::Allowance;
-use rate::{ByteRate, UNLIMITED};
+pub(crate) use replica::throttle::{Allowance, Limits, Marks, ThrottledReplicas};
+use replica::throttle::{ByteRate, UNLIMITED};
 
 const LEADER_RATE: &str = "leader.replication.throttled.rate";
 const FOLLOWER_RATE: &str = "follower.replication.throttled.rate";
 const REASSIGNMENT_RATE: &str = "reassignment.replication.throttled.rate";
-
-/// Which limits a transfer keeps to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Limits {
-    /// Kafka's, because a topic config lists the replica.
-    pub(crate) listed: bool,
-    /// That of reassignments, because one adds the replica.
-    pub(crate) adding: bool,
-}
-
-impl Limits {
-    pub(crate) fn any(self) -> bool {
-        self.listed || self.adding
-    }
-}
 
 /// One limit, shared by all partitions.
 #[derive(Debug)]
@@ -106,15 +84,7 @@ impl Direction {
     pub(crate) fn allowance(&self, limits: Limits, now_ms: u64) -> Allowance {
         let mut least = Allowance::Bytes(u64::MAX);
         for throttle in self.in_force(limits) {
-            least = match (least, throttle.rate.lock().allowance(now_ms)) {
-                (Allowance::Bytes(one), Allowance::Bytes(other)) => {
-                    Allowance::Bytes(one.min(other))
-                }
-                (Allowance::After(one), Allowance::After(other)) => {
-                    Allowance::After(one.max(other))
-                }
-                (wait @ Allowance::After(_), _) | (_, wait @ Allowance::After(_)) => wait,
-            };
+            least = least.and(throttle.rate.lock().allowance(now_ms));
         }
         least
     }

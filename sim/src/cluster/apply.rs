@@ -13,6 +13,7 @@ use super::coordinator::Coordinator;
 use super::hosted::Hosted;
 use super::machine::{Offline, Process};
 use super::message::Key;
+use super::throttle::Throttle;
 use super::world::{Task, World};
 use super::{MAX_LAG_MS, Mistake, OFFSETS_TOPIC};
 
@@ -201,6 +202,12 @@ impl World {
                     return Ok(());
                 }
             }
+        }
+        let marks = Throttle::marks(self.plan.throttle, machine as i32, key.1, partition);
+        if let Some(process) = self.process(machine)
+            && let Some(hosted) = process.partitions.get_mut(&key)
+        {
+            hosted.marks = marks;
         }
         self.role_taken(machine, key);
         Ok(())

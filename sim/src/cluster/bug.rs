@@ -54,13 +54,17 @@ pub enum Mistake {
     OpensBeforeRemoving,
     /// What groups have committed for a deleted topic counts for its successor.
     OffsetsByName,
+    /// A throttle holds replicas back that are in sync.
+    InSyncThrottled,
+    /// What a throttle has held back is not asked for again.
+    PauseNeverEnds,
     /// Partitions that are added to a topic are not hosted.
     AddedPartitionsIgnored,
 }
 
 impl Mistake {
     /// All of them.
-    pub const ALL: [Mistake; 19] = [
+    pub const ALL: [Mistake; 21] = [
         Mistake::AnswersBeforeCommit,
         Mistake::GroupAnswersEarly,
         Mistake::ProducersForgotten,
@@ -80,6 +84,8 @@ impl Mistake {
         Mistake::OpensBeforeRemoving,
         Mistake::OffsetsByName,
         Mistake::AddedPartitionsIgnored,
+        Mistake::InSyncThrottled,
+        Mistake::PauseNeverEnds,
     ];
 }
 
@@ -129,6 +135,7 @@ impl Bug {
             Bug::Broker(Mistake::OpensBeforeRegistered) => Scenario::Disks,
             Bug::Broker(Mistake::NeverTruncates) => Scenario::Partitions,
             Bug::Broker(Mistake::CoordinatorServesUncommitted) => Scenario::Everything,
+            Bug::Broker(Mistake::InSyncThrottled | Mistake::PauseNeverEnds) => Scenario::Throttles,
             Bug::Broker(
                 Mistake::FoldersByName
                 | Mistake::ServesByName

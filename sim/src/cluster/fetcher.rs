@@ -1,5 +1,6 @@
 //! Following, as `broker::replication::fetcher` does it: one request after another to each leader.
 
+use replica::throttle::Allowance;
 use replica::{Divergence, FetchPosition, FromLeader, NextFetch, TakeError, Truncation};
 use storage::Writes;
 use storage::log::AppendError;
@@ -38,7 +39,10 @@ impl World {
         if process.fetchers.get(&leader).is_some_and(|fetcher| fetcher.asked.is_some()) {
             return Ok(());
         }
+        let mono = self.machines[machine].mono(now);
         let (mut parts, mut flushes, mut backs_off) = (Vec::new(), Vec::new(), false);
+        let (mut limited, mut pause) = (false, None::<u64>);
+        let Some(process) = &self.machines[machine].process else { return Ok(()) };
         for (key, hosted) in &process.partitions {
             if hosted.replica.assignment().leader != leader {
                 continue;
@@ -48,11 +52,32 @@ impl World {
                 continue;
             }
             match hosted.replica.next_fetch() {
-                NextFetch::From(position) => parts.push((*key, position)),
+                NextFetch::From(position) => {
+                    let limits = self.limits_of_taking(hosted, machine);
+                    // Another partition of the same request may have been given what may go.
+                    let wait_ms = match process.taking.lock().allowance(limits, mono) {
+                        Allowance::After(ms) => Some(ms),
+                        Allowance::Bytes(bytes) => {
+                            let second = bytes < u64::MAX && std::mem::replace(&mut limited, true);
+                            second.then_some(1)
+                        }
+                    };
+                    match wait_ms {
+                        Some(ms) => pause = Some(pause.map_or(ms, |least| least.min(ms))),
+                        None => parts.push((*key, position)),
+                    }
+                }
                 NextFetch::AfterFlush => flushes.push(*key),
                 NextFetch::None => {}
             }
         }
+        if let Some(ms) = pause {
+            self.report.held_back += 1;
+            if !self.has(Mistake::PauseNeverEnds) {
+                self.task(machine, ms, Task::Fetch(leader));
+            }
+        }
+        let Some(process) = self.process(machine) else { return Ok(()) };
         let fetcher = process.fetchers.entry(leader).or_default();
         let waits = if flushes.is_empty() {
             fetcher.flushes_since = None;
@@ -131,6 +156,12 @@ impl World {
         part: Part,
     ) -> Result<(), String> {
         let (now, (_, wall)) = (self.now(), self.clocks(machine));
+        let mono = self.machines[machine].mono(now);
+        let known = self.machines[machine].process.as_ref();
+        let Some(hosted) = known.and_then(|process| process.partitions.get(&key)) else {
+            return Ok(());
+        };
+        let limits = self.limits_of_taking(hosted, machine);
         let Some(process) = self.process(machine) else { return Ok(()) };
         if process.gate.lock().writes() != Writes::Open {
             return Ok(());
@@ -150,6 +181,9 @@ impl World {
             }
             Part::OutOfRange { start } => replica.out_of_range(&position, start),
             Part::Records { high_watermark, start, records } => {
+                if limits.any() {
+                    process.taking.lock().took(limits, records.len(), mono);
+                }
                 let answer =
                     FromLeader { position, high_watermark, log_start_offset: start, records };
                 match replica.take(&answer, wall) {

@@ -5,6 +5,7 @@ use groups::record::KeyValue;
 use groups::{CommittedOffset, Persist};
 use protocol::records::{Batch, BatchBuilder, Compression, batches};
 use protocol::{ErrorCode, Segment};
+use replica::throttle::Marks;
 use replica::{ReadRange, Replica};
 use storage::log::{AppendError, FlushPlan, Read, ReadError};
 use storage::producers::{SequenceCheck, SequenceError};
@@ -61,6 +62,8 @@ pub(super) struct Hosted {
     /// Failed in a row, and until when it is left alone.
     pub(super) failing: (u32, u64),
     pub(super) isr_wanted: bool,
+    /// Which of its replication is limited.
+    pub(super) marks: Marks,
     /// Under which epoch it leads since which offset.
     pub(super) led_from: (i32, i64),
 }
@@ -83,6 +86,7 @@ impl Hosted {
             coordinator: None,
             failing: (0, 0),
             isr_wanted: false,
+            marks: Marks::default(),
             led_from: (-1, 0),
         }
     }

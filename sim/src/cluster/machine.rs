@@ -18,6 +18,7 @@ use super::hosted::Hosted;
 use super::message::Key;
 use super::scenario::Plan;
 use super::serve::Poll;
+use super::throttle::Rates;
 use super::{Bug, SESSION_MS};
 use crate::clock::MachineClock;
 use crate::disk::{SimDisk, data_dir};
@@ -107,6 +108,10 @@ pub(super) struct Process {
     pub(super) fetchers: BTreeMap<i32, Fetcher>,
     pub(super) calls: BTreeMap<u64, PendingCall>,
     pub(super) polls: Vec<Poll>,
+    /// How fast followers are filled that are not in sync.
+    pub(super) sending: Mutex<Rates>,
+    /// How fast this broker's own replicas are.
+    pub(super) taking: Mutex<Rates>,
     /// Proposals of in-sync replicas are under way.
     pub(super) altering: bool,
     pub(super) isr_due: bool,
@@ -210,6 +215,8 @@ impl Machine {
             fetchers: BTreeMap::new(),
             calls: BTreeMap::new(),
             polls: Vec::new(),
+            sending: Mutex::new(Rates::new(plan.throttle, self.mono(now))),
+            taking: Mutex::new(Rates::new(plan.throttle, self.mono(now))),
             altering: false,
             isr_due: false,
             next_id: self.life << 40,

@@ -10,7 +10,7 @@
 //! | `quorum_io`, `calls` | the quorum's node; what is asked of the active controller |
 //! | `lifecycle` | registration, heartbeats, a controlled stop |
 //! | `apply` | from a committed image to replicas |
-//! | `hosted`, `serve`, `fetcher`, `isr`, `disk_work`, `coordinator`, `group_work` | a broker's work around [`replica::Replica`] |
+//! | `hosted`, `serve`, `fetcher`, `isr`, `disk_work`, `throttle`, `coordinator`, `group_work` | a broker's work around [`replica::Replica`] |
 //! | `client`, `producer`, `consumer`, `member`, `admin`, `topics` | who uses the cluster |
 //! | `faults` | what goes wrong when, and the end of it |
 //! | `check`, `group_check`, `topic_check`, `progress` | what must never happen, and what has to |
@@ -44,6 +44,7 @@ mod progress;
 mod quorum_io;
 mod scenario;
 mod serve;
+mod throttle;
 mod topic_check;
 mod topics;
 mod world;
@@ -100,6 +101,8 @@ pub struct Report {
     pub deleted_topics: u32,
     /// Partitions that were added to topics.
     pub added_partitions: u32,
+    /// Times that a throttle held a replica back.
+    pub held_back: u32,
     /// Logs that were truncated.
     pub truncations: u32,
     /// Reassignments that were asked for.
@@ -124,6 +127,7 @@ impl Report {
         self.old_disks += other.old_disks;
         self.deleted_topics += other.deleted_topics;
         self.added_partitions += other.added_partitions;
+        self.held_back += other.held_back;
         self.truncations += other.truncations;
         self.reassignments += other.reassignments;
         self.messages += other.messages;

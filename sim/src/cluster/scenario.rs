@@ -3,6 +3,7 @@
 use quorum::raft::Voter;
 
 use super::machine::Machine;
+use super::throttle::Throttle;
 use super::{CHURN_PARTITIONS, CHURN_TOPIC, DATA_TOPIC};
 
 /// What goes wrong in a run.
@@ -28,13 +29,15 @@ pub enum Scenario {
     Elections,
     /// A topic is deleted and made anew under the same name, and given more partitions, while others go on.
     Topics,
+    /// Partitions move, and disks are filled anew, at a bounded rate.
+    Throttles,
     /// All of it.
     Everything,
 }
 
 impl Scenario {
     /// All of them.
-    pub const ALL: [Scenario; 11] = [
+    pub const ALL: [Scenario; 12] = [
         Scenario::Kills,
         Scenario::PowerLoss,
         Scenario::Partitions,
@@ -45,6 +48,7 @@ impl Scenario {
         Scenario::Reassignments,
         Scenario::Elections,
         Scenario::Topics,
+        Scenario::Throttles,
         Scenario::Everything,
     ];
 
@@ -61,6 +65,7 @@ impl Scenario {
             Scenario::Reassignments => "reassignments",
             Scenario::Elections => "elections",
             Scenario::Topics => "topics",
+            Scenario::Throttles => "throttles",
             Scenario::Everything => "everything",
         }
     }
@@ -86,6 +91,9 @@ impl Scenario {
             Scenario::Topics => {
                 let topics = Weights { delete: 9, grow: 5, ..none };
                 Weights { kill: 5, power: 1, split: 2, pause: 2, stop: 2, reassign: 1, ..topics }
+            }
+            Scenario::Throttles => {
+                Weights { reassign: 7, kill: 3, lost: 3, split: 1, stop: 1, ..none }
             }
             Scenario::Everything => Weights {
                 kill: 3,
@@ -165,6 +173,8 @@ pub(super) struct Plan {
     /// One machine stays down for a while after everything else is healed.
     pub(super) straggler: bool,
     pub(super) data_partitions: i32,
+    /// How fast replicas that are not in sync are filled, if that is bounded.
+    pub(super) throttle: Option<Throttle>,
     /// There is a topic that comes and goes.
     pub(super) churns: bool,
     pub(super) replication_factor: usize,
@@ -192,9 +202,11 @@ pub(super) struct Plan {
 impl Plan {
     pub(super) fn new(scenario: Scenario, random: &mut fastrand::Rng) -> Self {
         let observers = match scenario {
-            Scenario::Disks | Scenario::Reassignments | Scenario::Topics | Scenario::Everything => {
-                random.usize(1..=2)
-            }
+            Scenario::Disks
+            | Scenario::Reassignments
+            | Scenario::Topics
+            | Scenario::Throttles
+            | Scenario::Everything => random.usize(1..=2),
             _ => random.usize(0..=1),
         };
         let machines = 3 + observers;
@@ -232,6 +244,11 @@ impl Plan {
                 Scenario::Topics => true,
                 Scenario::Everything => random.u8(..3) == 0,
                 _ => false,
+            },
+            throttle: match scenario {
+                Scenario::Throttles => Some(Throttle::of(random)),
+                Scenario::Everything if random.u8(..4) == 0 => Some(Throttle::of(random)),
+                _ => None,
             },
         }
     }

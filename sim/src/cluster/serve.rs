@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use protocol::ErrorCode;
+use replica::throttle::Allowance;
 use replica::{Changed, FetchPosition, FollowerFetch, ServeError};
 
 use super::hosted::{Appended, CommitWait, Hosted, Waited};
@@ -125,7 +126,36 @@ impl World {
         self.task(machine, MAX_WAIT_MS, Task::PollTimeout);
     }
 
-    fn part(&self, machine: usize, key: &Key, position: &FetchPosition) -> Part {
+    /// Bytes of a partition that may go to a follower now, and one batch in any case unless there are none.
+    fn may_send(&self, machine: usize, hosted: &Hosted, to: usize) -> usize {
+        let limits = self.limits_of_sending(hosted, to);
+        let Some(process) = self.machines[machine].process.as_ref().filter(|_| limits.any()) else {
+            return usize::MAX;
+        };
+        let now_ms = self.machines[machine].mono(self.now());
+        match process.sending.lock().allowance(limits, now_ms) {
+            Allowance::Bytes(bytes) => usize::try_from(bytes).unwrap_or(usize::MAX),
+            Allowance::After(_) => 0,
+        }
+    }
+
+    /// So many bytes go to a follower, or none because a throttle holds for it.
+    fn sent(&mut self, machine: usize, key: &Key, (to, bytes, held_back): (usize, usize, bool)) {
+        let now_ms = self.machines[machine].mono(self.now());
+        let Some(process) = &self.machines[machine].process else { return };
+        let Some(hosted) = process.partitions.get(key) else { return };
+        let limits = self.limits_of_sending(hosted, to);
+        if !limits.any() {
+            return;
+        }
+        process.sending.lock().took(limits, bytes, now_ms);
+        let isr = Arc::clone(&hosted.replica.assignment().isr);
+        if held_back {
+            self.holds_back(&isr, (machine, to));
+        }
+    }
+
+    fn part(&self, machine: usize, to: usize, key: &Key, position: &FetchPosition) -> Part {
         let Some(process) = &self.machines[machine].process else {
             return Part::Error(ErrorCode::NOT_LEADER_OR_FOLLOWER);
         };
@@ -143,7 +173,12 @@ impl World {
         if !(start..=replica.log().end_offset()).contains(&position.offset) {
             return Part::OutOfRange { start };
         }
-        match hosted.read(position.offset, self.plan.fetch_bytes, false) {
+        let bytes = self.may_send(machine, hosted, to).min(self.plan.fetch_bytes);
+        let read = match bytes {
+            0 => Ok(Bytes::new()),
+            bytes => hosted.read(position.offset, bytes, false),
+        };
+        match read {
             Ok(records) => {
                 let high_watermark = replica.high_watermark().offset;
                 Part::Records { high_watermark, start, records }
@@ -155,7 +190,7 @@ impl World {
     /// Whether there is more to tell than that nothing has come.
     fn has_news_for(&self, machine: usize, poll: &Poll) -> bool {
         poll.parts.iter().any(|(key, position)| {
-            let part = self.part(machine, key, position);
+            let part = self.part(machine, poll.from, key, position);
             !matches!(part, Part::Records { records, .. } if records.is_empty())
         })
     }
@@ -163,7 +198,14 @@ impl World {
     fn answer_poll(&mut self, machine: usize, poll: &Poll) {
         let mut parts = Vec::with_capacity(poll.parts.len());
         for (key, position) in &poll.parts {
-            let part = self.part(machine, key, position);
+            let part = self.part(machine, poll.from, key, position);
+            if let Part::Records { records, .. } = &part {
+                let process = self.machines[machine].process.as_ref();
+                let hosted = process.and_then(|process| process.partitions.get(key));
+                let more = hosted.is_some_and(|of| of.replica.log().end_offset() > position.offset);
+                let sent = (poll.from, records.len(), more && records.is_empty());
+                self.sent(machine, key, sent);
+            }
             if let Part::Records { high_watermark, .. } = &part
                 && let Some(process) = self.process(machine)
                 && let Some(hosted) = process.partitions.get_mut(key)

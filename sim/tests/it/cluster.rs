@@ -23,6 +23,7 @@ fn clusters_keep_their_promises() {
     assert!(total.elections > 300 && total.deaths > 300 && total.stops > 50, "{total:?}");
     assert!(total.full_disks > 2, "{total:?}");
     assert!(total.lost_disks > 3 && total.truncations > 50, "{total:?}");
+    assert!(total.held_back > 300, "{total:?}");
     assert!(total.deleted_topics > 20 && total.added_partitions > 5, "{total:?}");
 }
 

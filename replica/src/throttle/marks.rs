@@ -1,10 +1,8 @@
 use std::sync::Arc;
 
-use super::Limits;
-
 /// A topic's list of throttled replicas, as its configs write it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum ThrottledReplicas {
+pub enum ThrottledReplicas {
     /// `*`.
     All,
     /// Partition and broker; usually none.
@@ -13,7 +11,7 @@ pub(crate) enum ThrottledReplicas {
 
 impl ThrottledReplicas {
     /// Reads `*`, or `partition:broker,…`. Values are checked when they are set; what cannot be read is none.
-    pub(crate) fn parse(text: &str) -> Self {
+    pub fn parse(text: &str) -> Self {
         if text.trim() == "*" {
             return Self::All;
         }
@@ -32,9 +30,25 @@ impl ThrottledReplicas {
     }
 }
 
+/// Which limits a transfer keeps to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Limits {
+    /// Kafka's, because a topic config lists the replica.
+    pub listed: bool,
+    /// That of reassignments, because one adds the replica.
+    pub adding: bool,
+}
+
+impl Limits {
+    /// Whether there is one.
+    pub fn any(self) -> bool {
+        self.listed || self.adding
+    }
+}
+
 /// Which replication of one partition is limited on this broker, as of the metadata.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Marks {
+pub struct Marks {
     /// This broker is listed as a leader.
     leader: bool,
     /// This broker is listed as a follower.
@@ -45,7 +59,7 @@ pub(crate) struct Marks {
 
 impl Marks {
     /// For partition `index` on broker `node_id`; the lists are the topic's for leaders and followers.
-    pub(crate) fn of(
+    pub fn of(
         (node_id, index): (i32, i32),
         (leaders, followers): (&ThrottledReplicas, &ThrottledReplicas),
         adding: &Arc<[i32]>,
@@ -58,17 +72,23 @@ impl Marks {
     }
 
     /// Whether there is anything to look at.
-    pub(crate) fn any(&self) -> bool {
+    pub fn any(&self) -> bool {
         self.leader || self.follower || !self.adding.is_empty()
     }
 
-    /// What is sent to a follower, if it is not in sync.
-    pub(crate) fn sending(&self, follower: i32) -> Limits {
+    /// What limits what is sent to a follower: nothing when it is in sync.
+    pub fn sending(&self, follower: i32, isr: &[i32]) -> Limits {
+        if isr.contains(&follower) {
+            return Limits::default();
+        }
         Limits { listed: self.leader, adding: self.adding.contains(&follower) }
     }
 
-    /// What this broker takes as a follower, if it is not in sync.
-    pub(crate) fn taking(&self, node_id: i32) -> Limits {
+    /// What limits what this broker takes as a follower: nothing when it is in sync.
+    pub fn taking(&self, node_id: i32, isr: &[i32]) -> Limits {
+        if isr.contains(&node_id) {
+            return Limits::default();
+        }
         Limits { listed: self.follower, adding: self.adding.contains(&node_id) }
     }
 }
@@ -85,9 +105,10 @@ mod tests {
         let none = ThrottledReplicas::parse("");
         assert_eq!(none, ThrottledReplicas::Listed(Vec::new()));
         let marks = Marks::of((1, 0), (&list, &none), &Arc::from([5]));
-        assert_eq!(marks.sending(5), Limits { listed: true, adding: true });
-        assert_eq!(marks.sending(4), Limits { listed: true, adding: false });
-        assert_eq!(marks.taking(1), Limits::default());
+        assert_eq!(marks.sending(5, &[1]), Limits { listed: true, adding: true });
+        assert_eq!(marks.sending(4, &[1]), Limits { listed: true, adding: false });
+        assert_eq!(marks.taking(1, &[]), Limits::default());
+        assert_eq!(marks.sending(5, &[1, 5]), Limits::default(), "it is in sync");
         assert!(marks.any());
         assert!(!Marks::of((1, 1), (&list, &none), &Arc::from([])).any());
     }

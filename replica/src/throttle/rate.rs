@@ -1,5 +1,5 @@
 /// No limit: Kafka's default for its rates.
-pub(crate) const UNLIMITED: u64 = i64::MAX as u64;
+pub const UNLIMITED: u64 = i64::MAX as u64;
 /// What is not used in this time is gone.
 const BURST_MS: u64 = 1_000;
 /// Longest wait before a rate that lets nothing through is looked at again.
@@ -8,7 +8,7 @@ const MAX_WAIT_MS: u64 = 1_000;
 /// Lets bytes through at a rate: a bucket that fills by the clock. What is taken is whole batches, so it may be more than there
 /// is; the debt is paid before anything goes again. Over any time the rate is kept but for a second's worth and one batch.
 #[derive(Debug)]
-pub(crate) struct ByteRate {
+pub struct ByteRate {
     bytes_per_second: u64,
     /// In thousandths of a byte, so that no millisecond is lost to rounding. Negative: a debt.
     level: i128,
@@ -17,19 +17,33 @@ pub(crate) struct ByteRate {
 
 /// What may go now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Allowance {
+pub enum Allowance {
     /// So many bytes, and one batch in any case.
     Bytes(u64),
     /// Nothing; ask again after so many ms (1 or more).
     After(u64),
 }
 
+impl Allowance {
+    /// What may go under both: the strictest counts.
+    #[must_use]
+    pub fn and(self, other: Allowance) -> Allowance {
+        match (self, other) {
+            (Allowance::Bytes(one), Allowance::Bytes(other)) => Allowance::Bytes(one.min(other)),
+            (Allowance::After(one), Allowance::After(other)) => Allowance::After(one.max(other)),
+            (wait @ Allowance::After(_), _) | (_, wait @ Allowance::After(_)) => wait,
+        }
+    }
+}
+
 impl ByteRate {
-    pub(crate) fn new(bytes_per_second: u64, now_ms: u64) -> Self {
+    /// A rate, from 0 to [`UNLIMITED`]; nothing has been saved up yet.
+    pub fn new(bytes_per_second: u64, now_ms: u64) -> Self {
         Self { bytes_per_second, level: 0, at_ms: now_ms }
     }
 
-    pub(crate) fn set_rate(&mut self, bytes_per_second: u64, now_ms: u64) {
+    /// Another rate from now on.
+    pub fn set_rate(&mut self, bytes_per_second: u64, now_ms: u64) {
         self.fill(now_ms);
         self.bytes_per_second = bytes_per_second;
         // A debt that was small under the old rate must not last for ever under the new one, nor a large level be a burst.
@@ -38,7 +52,7 @@ impl ByteRate {
     }
 
     /// What may go now, by any clock that never goes back.
-    pub(crate) fn allowance(&mut self, now_ms: u64) -> Allowance {
+    pub fn allowance(&mut self, now_ms: u64) -> Allowance {
         self.fill(now_ms);
         if self.bytes_per_second >= UNLIMITED {
             return Allowance::Bytes(u64::MAX);
@@ -55,7 +69,7 @@ impl ByteRate {
     }
 
     /// So many bytes have gone.
-    pub(crate) fn took(&mut self, bytes: u64, now_ms: u64) {
+    pub fn took(&mut self, bytes: u64, now_ms: u64) {
         self.fill(now_ms);
         if self.bytes_per_second < UNLIMITED {
             self.level -= i128::from(bytes) * 1_000;
