@@ -74,6 +74,9 @@ impl World {
         if !missing.is_empty() {
             self.create_topics(&missing);
         }
+        if self.is_lost_empty() {
+            self.ask(Call::DeleteTopic(CHURN_TOPIC.to_owned()));
+        }
         if self.plan.trims && self.random.u8(..12) == 0 {
             self.delete_some();
         }

@@ -21,6 +21,19 @@ impl World {
         Ok(())
     }
 
+    /// Whether a partition was made where nobody but one was there, whose disk was lost at that moment: nobody may lead it any more,
+    /// and nothing was ever in it. All that helps is another topic.
+    pub(super) fn is_lost_empty(&self) -> bool {
+        let newest = self.checker.metadata.newest();
+        let topic = newest.and_then(|image| image.topic(CHURN_TOPIC));
+        topic.is_some_and(|topic| {
+            topic.iter().any(|(index, of)| {
+                let nobody = of.leader < 0 && of.isr.is_empty() && of.elr.is_empty();
+                nobody && self.checker.end_of((topic.id, index)) == 0
+            })
+        })
+    }
+
     /// The topic is given one more partition, where the controller likes, or where the administrator does.
     pub(super) fn add_partition(&mut self) -> Result<(), String> {
         let newest = self.checker.metadata.newest();
