@@ -11,6 +11,8 @@ pub(crate) const SUBJECTS: usize = 2;
 #[derive(Debug, Default)]
 pub(crate) struct Figures {
     lines: Vec<Line>,
+    /// What a subject did not get through, and why.
+    failures: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -43,8 +45,13 @@ impl Figures {
         self.lines[at].figures[subject].push(figure);
     }
 
+    /// Notes that a subject has no (further) figures of something, and why: a line of dashes says too little.
+    pub(crate) fn failed(&mut self, what: &str, subject: &str, error: &anyhow::Error) {
+        self.failures.push(format!("{subject} did not get through {what}: {error:#}."));
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
-        self.lines.is_empty()
+        self.lines.is_empty() && self.failures.is_empty()
     }
 
     /// The table with a ratio Kafka : Vltava, for figures of which less is better.
@@ -60,6 +67,9 @@ impl Figures {
             // Writing to a String cannot fail.
             let _ = writeln!(text, "| {} | {} | {} | {ratio} |", line.name, shown(0), shown(1));
         }
+        for failure in &self.failures {
+            let _ = writeln!(text, "\n{failure}");
+        }
         text
     }
 }
@@ -73,4 +83,20 @@ pub(crate) fn figure(figures: &[f64], factor: f64, digits: usize, unit: &str) ->
             format!("{median:.digits$}{unit} ({min:.digits$}–{max:.digits$})")
         },
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_fails_is_named_and_the_others_figures_stay() {
+        let mut figures = Figures::default();
+        figures.add("1 × 10 partitions: created", 1e3, 0, " ms", 0, 0.5);
+        figures.failed("1 × 10 partitions", "Apache Kafka", &anyhow::anyhow!("no descriptors"));
+        let table = figures.table("many partitions");
+        assert!(table.contains("| 500 ms (500–500) | – | – |"), "{table}");
+        let said = "Apache Kafka did not get through 1 × 10 partitions: no descriptors.";
+        assert!(table.ends_with(&format!("\n\n{said}\n")), "{table}");
+    }
 }

@@ -13,10 +13,12 @@
 //! | `wire`, `first` | a small client of our own; the first acknowledged record |
 //! | `driver` | Kafka's performance tools as the client |
 //! | `latency`, `many`, `failover` | half of the saturation rate; 1,000 and 10,000 partitions; a killed leader |
+//! | `moves`, `admin` | what growing and shrinking copies, beside the least; the brokers' admin ports |
 //! | `stats`, `figures` | medians, spreads, ratios pair by pair; tables of them |
 //! | `report` | the Markdown that goes into `docs/performance.md` |
 #![allow(clippy::print_stdout)] // a command line tool
 
+mod admin;
 mod driver;
 mod failover;
 mod figures;
@@ -24,6 +26,7 @@ mod first;
 mod kafka;
 mod latency;
 mod many;
+mod moves;
 mod report;
 mod rows;
 mod server;
@@ -84,6 +87,8 @@ enum Part {
     Many,
     /// A killed leader of 1,000 partitions.
     Failover,
+    /// Bytes that growing and shrinking copies.
+    Move,
 }
 
 /// Brokers and partitions that part `many` measures.
@@ -124,6 +129,7 @@ fn main() -> Result<()> {
         latency: Figures::default(),
         many: Figures::default(),
         failover: Figures::default(),
+        moves: Figures::default(),
     };
     let mut bench = Bench { options, work, tools, report };
     for run in 0..bench.options.runs {
@@ -167,18 +173,38 @@ impl Bench {
                 let figures = &mut bench.report.latency;
                 latency::measure(cluster, &bench.tools, shrink, (figures, number))
             }),
-            Part::Many => MANY.iter().try_for_each(|(nodes, partitions)| {
-                let plan = if *nodes == 1 { Plan::single() } else { Plan::three() };
-                self.on(subject, &plan, |bench, cluster| {
-                    many::measure(cluster, *partitions, (&mut bench.report.many, number))
-                })
-            }),
+            Part::Many => {
+                for (nodes, partitions) in MANY {
+                    let plan = if nodes == 1 { Plan::single() } else { Plan::three() };
+                    let measured = self.on(subject, &plan, |bench, cluster| {
+                        many::measure(cluster, partitions, (&mut bench.report.many, number))
+                    });
+                    // A machine may have too few descriptors for one of them: that is a result as well.
+                    if let Err(error) = measured {
+                        let what = format!("{nodes} × {partitions} partitions");
+                        self.report.many.failed(&what, subject.name(), &error);
+                    }
+                }
+                Ok(())
+            }
             Part::Failover => [Victim::Broker, Victim::Controller].into_iter().try_for_each(|v| {
                 self.on(subject, &failover::plan(), |bench, cluster| {
                     failover::measure(cluster, v, (&mut bench.report.failover, number))
                 })
             }),
+            // Kafka's side of it is what its tool proposes for our brokers.
+            Part::Move if number > 0 => Ok(()),
+            Part::Move => self.moves(),
         }
+    }
+
+    fn moves(&mut self) -> Result<()> {
+        let folder = self.work.path().join("cluster");
+        let vltava = vltava::Vltava::new(&self.options.vltava)?;
+        moves::REPLICAS.into_iter().try_for_each(|replicas| {
+            let (place, figures) = ((&*folder, self.options.shrink), &mut self.report.moves);
+            Self::clean(&folder, moves::measure(&vltava, &self.tools, place, replicas, figures))
+        })
     }
 
     /// Does something with fresh brokers.
@@ -191,21 +217,25 @@ impl Bench {
         let folder = self.work.path().join("cluster");
         let mut cluster = subject.start(&folder, plan)?;
         let measured = measure(self, &mut cluster);
+        let stopped = cluster.stop();
+        drop(cluster);
+        Self::clean(&folder, measured.and(stopped))
+    }
+
+    /// A run's data is of no use to the next one, and may be gigabytes.
+    fn clean(folder: &Path, measured: Result<()>) -> Result<()> {
         if let Err(error) = &measured {
-            show_logs(&folder);
+            show_logs(folder);
             eprintln!("{error:#}");
         }
-        cluster.stop()?;
-        drop(cluster);
-        // A run's data is of no use to the next one, and may be gigabytes.
-        std::fs::remove_dir_all(&folder).ok();
+        std::fs::remove_dir_all(folder).ok();
         measured
     }
 }
 
 /// The ends of what the brokers have printed: their folder is gone when somebody reads of the failure.
 fn show_logs(folder: &Path) {
-    for log in ["1", "2", "3"]
+    for log in ["1", "2", "3", "4", "5"]
         .iter()
         .flat_map(|id| ["kafka.out", "vltava.out"].map(|log| format!("{id}/{log}")))
     {

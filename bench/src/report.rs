@@ -18,6 +18,7 @@ pub(crate) struct Report {
     pub(crate) latency: Figures,
     pub(crate) many: Figures,
     pub(crate) failover: Figures,
+    pub(crate) moves: Figures,
 }
 
 /// The rows of one size of cluster: `[row][subject]` → one figure a run.
@@ -151,6 +152,19 @@ pub(crate) fn markdown(report: &Report) -> String {
             failover::SESSION_MS,
             failover::HEARTBEAT_MS,
             report.failover.table("failover"),
+        );
+    }
+    if !report.moves.is_empty() {
+        let _ = write!(
+            text,
+            "\n## Bytes that growing and shrinking copies\n\n30 partitions of equal size, no load. Three brokers become five by \
+             `POST /safety/spread`, as the operator does it, then one old and one new broker are emptied by \
+             `POST /safety/evacuate`. Of 3 replicas on three brokers every even placement copies the fewest; of 2 replicas a \
+             plan may copy more. Bytes are those that the brokers have counted \
+             (`vltava_broker_reassignment_bytes_in_total`); the fewest are the replicas that must move until all brokers have \
+             equal shares, times a partition's bytes. On the right is what `kafka-reassign-partitions --generate` proposes for \
+             the same brokers at the same moment, times a partition's bytes; it is not carried out.\n{}",
+            report.moves.table("growing and shrinking"),
         );
     }
     text

@@ -89,9 +89,18 @@ impl Wire {
 
     /// Writes a record to each of the partitions, with acks=all; gives their error codes.
     pub(crate) fn produce(&mut self, topic: &str, partitions: &[i32]) -> Result<Vec<(i32, i16)>> {
-        let records = one_record()?;
+        self.produce_batch(topic, partitions, &one_batch(b"first")?)
+    }
+
+    /// The same with a batch of one's own.
+    pub(crate) fn produce_batch(
+        &mut self,
+        topic: &str,
+        partitions: &[i32],
+        batch: &Bytes,
+    ) -> Result<Vec<(i32, i16)>> {
         let data =
-            |index: &i32| PartitionProduceData { index: *index, records: Some(records.clone()) };
+            |index: &i32| PartitionProduceData { index: *index, records: Some(batch.clone()) };
         let request = ProduceRequest {
             acks: -1,
             timeout_ms: REQUEST_TIMEOUT_MS,
@@ -126,9 +135,10 @@ impl Wire {
     }
 }
 
-fn one_record() -> Result<Bytes> {
+/// A batch of one record with this value.
+pub(crate) fn one_batch(value: &[u8]) -> Result<Bytes> {
     let now_ms = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_millis();
     let mut batch = BatchBuilder::new(Compression::None);
-    batch.append(now_ms as i64, None, Some(b"first"), &[])?;
+    batch.append(now_ms as i64, None, Some(value), &[])?;
     Ok(batch.build()?)
 }

@@ -17,8 +17,8 @@ use protocol::messages::{
     InitProducerIdRequest, JoinGroupRequest, LeaveGroupRequest, ListConfigResourcesRequest,
     ListGroupsRequest, ListOffsetsRequest, ListPartitionReassignmentsRequest, MetadataRequest,
     OffsetCommitRequest, OffsetDeleteRequest, OffsetFetchRequest, OffsetForLeaderEpochRequest,
-    ProduceRequest, QuorumMessageRequest, RemoveRaftVoterRequest, SyncGroupRequest,
-    UnregisterBrokerRequest, UpdateFeaturesRequest,
+    PartitionTrafficRequest, ProduceRequest, QuorumMessageRequest, RemoveRaftVoterRequest,
+    SyncGroupRequest, UnregisterBrokerRequest, UpdateFeaturesRequest,
 };
 use protocol::{ApiKey, DecodeError, Decoder, Message, Request, Segment};
 
@@ -271,6 +271,7 @@ fn route(mut call: Call<'_>) -> Result<Reply, CloseReason> {
             DeleteGroups => delete_groups: DeleteGroupsRequest,
             IncrementalAlterConfigs => incremental_alter_configs: IncrementalAlterConfigsRequest,
             OffsetDelete => offset_delete: OffsetDeleteRequest,
+            PartitionTraffic => partition_traffic: PartitionTrafficRequest,
             QuorumMessage => quorum_message: QuorumMessageRequest,
             BrokerRegistration => broker_registration: BrokerRegistrationRequest,
             BrokerHeartbeat => broker_heartbeat: BrokerHeartbeatRequest,

@@ -20,6 +20,7 @@
 //! | [`cluster`] | this broker as one of a cluster: quorum, registration, what goes to the active controller |
 //! | [`controller`] | commands to this node's controller |
 //! | [`producer_ids`] | ids for idempotent producers |
+//! | [`traffic`] | bytes in and out of each partition, as averages |
 //! | [`housekeeping`] | retention, expiry, checkpoints by the clock |
 //! | [`safety`] | what an operator asks before it touches brokers |
 //! | [`admin`], [`metrics`] | probes and figures |
@@ -37,6 +38,7 @@ pub mod config;
 mod connection;
 mod context;
 mod controller;
+mod descriptors;
 mod dispatch;
 mod entropy;
 mod group;
@@ -50,6 +52,7 @@ mod replication;
 mod safety;
 mod start;
 mod throttle;
+mod traffic;
 
 pub use broker_config::BrokerConfig;
 pub use context::Broker;

@@ -46,6 +46,9 @@ pub(crate) struct Metrics {
     /// Bytes sent to, and taken as, replicas that a replication throttle limits.
     pub(crate) throttled_bytes_out: Counter<u64, AtomicU64>,
     pub(crate) throttled_bytes_in: Counter<u64, AtomicU64>,
+    /// Bytes sent to, and taken as, replicas that a reassignment adds, until they are in sync.
+    pub(crate) reassignment_bytes_out: Counter<u64, AtomicU64>,
+    pub(crate) reassignment_bytes_in: Counter<u64, AtomicU64>,
     partition_errors: Family<ErrorLabels, Counter>,
 }
 
@@ -96,6 +99,18 @@ impl Metrics {
             "Bytes taken by replicas here that are not in sync, under a replication throttle",
             throttled_bytes_in.clone(),
         );
+        let (reassignment_bytes_out, reassignment_bytes_in) =
+            (Counter::default(), Counter::default());
+        registry.register(
+            "reassignment_bytes_out",
+            "Bytes sent to replicas that a reassignment adds, until they are in sync",
+            reassignment_bytes_out.clone(),
+        );
+        registry.register(
+            "reassignment_bytes_in",
+            "Bytes taken by replicas here that a reassignment adds, until they are in sync",
+            reassignment_bytes_in.clone(),
+        );
         let partition_errors = Family::default();
         registry.register(
             "partition_errors",
@@ -115,6 +130,8 @@ impl Metrics {
             under_replicated,
             throttled_bytes_out,
             throttled_bytes_in,
+            reassignment_bytes_out,
+            reassignment_bytes_in,
             partition_errors,
         }
     }

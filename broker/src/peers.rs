@@ -38,6 +38,8 @@ pub(crate) enum Channel {
     Control,
     /// Heartbeats: nothing that takes long may make a broker seem dead.
     Heartbeat,
+    /// What a node of an older version does not know: it ends the connection.
+    Traffic,
     /// Clients' requests that the controller answers: making a thousand partitions takes a while.
     Forwarded,
     /// Metadata log fetches and votes of the quorum.

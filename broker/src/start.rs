@@ -17,7 +17,8 @@ use quorum::identity::{Identity, IdentityError, METADATA_DIR};
 use quorum::node::{NodeConfig, OpenError, QuorumNode};
 use quorum::raft::Timing;
 use storage::{
-    Disk, DiskError, EpochFile, Flusher, LogDir, LogDirError, OsDisk, Reserve, ReservedDisk, Writes,
+    BoundedDisk, Disk, DiskError, EpochFile, Flusher, LogDir, LogDirError, OsDisk, Reserve,
+    ReservedDisk, Writes,
 };
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -38,6 +39,7 @@ use crate::config::{Configs, PropertiesError, TableSchema};
 use crate::connection::Limits;
 use crate::context::{Broker, BrokerEpoch, Clock, ImageCell, SystemClock};
 use crate::controller::ControllerHandle;
+use crate::descriptors;
 use crate::entropy::SystemEntropy;
 use crate::group::{GroupCoordinator, GroupLog};
 use crate::housekeeping;
@@ -125,7 +127,7 @@ impl Broker {
     /// # Errors
     /// [`StartError`]; each says what to do.
     pub async fn start(config: BrokerConfig) -> Result<BrokerHandle, StartError> {
-        raise_descriptor_limit();
+        let descriptors = descriptors::raise_limit();
         let mut configs = Configs::new(config.node_id, &config.properties)?;
         let listener = listener::bind(config.listen).await?;
         let addr = listener
@@ -162,6 +164,7 @@ impl Broker {
             advertised,
             metrics,
             failed: Arc::new(failed),
+            descriptors,
             background,
             runtime: tokio::runtime::Handle::current(),
         };
@@ -366,6 +369,8 @@ struct Parts {
     advertised: (Str, u16),
     metrics: Arc<Metrics>,
     failed: Arc<watch::Sender<Option<String>>>,
+    /// How many files and sockets the process may have open.
+    descriptors: u64,
     /// For tasks that outlive the start.
     background: (TaskTracker, CancellationToken),
     runtime: tokio::runtime::Handle,
@@ -374,7 +379,8 @@ struct Parts {
 impl Parts {
     /// Takes the folder, replays the metadata, takes part in the quorum.
     fn open(self) -> Result<(Arc<Broker>, Threads), StartError> {
-        let disk: Arc<dyn Disk> = Arc::new(OsDisk);
+        let disk: Arc<dyn Disk> =
+            Arc::new(BoundedDisk::new(Arc::new(OsDisk), descriptors::log_files(self.descriptors)));
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let dir = self.config.data_dir.clone();
         let log_dir = Arc::new(LogDir::open(Arc::clone(&disk), &dir)?);
@@ -604,17 +610,5 @@ fn limits(configs: &Configs) -> Limits {
         max_frame_bytes: usize::try_from(max_frame).unwrap_or(0),
         // A negative value: never.
         max_idle: u64::try_from(max_idle_ms).map_or(Duration::MAX, Duration::from_millis),
-    }
-}
-
-/// Each partition has a few files and each client a socket; the soft limit of 1,024 is soon reached.
-fn raise_descriptor_limit() {
-    use rustix::process::{Resource, getrlimit, setrlimit};
-    let mut limit = getrlimit(Resource::Nofile);
-    if limit.current != limit.maximum {
-        limit.current = limit.maximum;
-        if let Err(error) = setrlimit(Resource::Nofile, limit) {
-            tracing::warn!(%error, "failed to raise the limit of open files");
-        }
     }
 }

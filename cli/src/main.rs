@@ -1,4 +1,5 @@
-//! The `vltava` binary: one command a file in [`commands`], the laptop's engine in [`up`].
+//! The `vltava` binary: one command a file in [`commands`], the laptop's engine in [`up`], plans for Kubernetes in
+//! [`kubernetes`].
 //!
 //! Invariants: only this crate prints to standard output (records and reports; never logs); standard error carries
 //! logs, refusals and the state of `up`; a closed pipe ends a command quietly; SIGINT and SIGTERM stop every
@@ -9,6 +10,7 @@ mod commands;
 mod connect_topics;
 mod console;
 mod format;
+mod kubernetes;
 mod logging;
 mod output;
 mod properties;

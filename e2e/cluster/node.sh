@@ -4,6 +4,7 @@
 #   node.sh on NODE          it starts again with the disk it had
 #   node.sh api-away NODE    its API server ends and stays away
 #   node.sh api-back NODE    its API server starts again
+#   node.sh empty-folder NODE FOLDER    everything in the folder of a volume is deleted
 # shellcheck source=lib.sh
 source "$(dirname "$0")/lib.sh"
 choose_docker
@@ -25,5 +26,10 @@ case $action in
     docker exec "$node" pkill -KILL kube-apiserver || true
     ;;
   api-back) docker exec "$node" sh -c "[ -e $MANIFEST ] || mv $PARKED $MANIFEST" ;;
-  *) die "usage: node.sh off|on|api-away|api-back NODE" ;;
+  empty-folder)
+    # Volumes of kind's clusters lie there; nothing else is to be emptied.
+    [[ ${3:-} == /var/local-path-provisioner/?* && $3 != *..* ]] || die "no folder of a volume: ${3:-}"
+    docker exec "$node" find "$3" -mindepth 1 -delete
+    ;;
+  *) die "usage: node.sh off|on|api-away|api-back NODE, or node.sh empty-folder NODE FOLDER" ;;
 esac

@@ -1,15 +1,18 @@
 //! A Cluster in a namespace: its brokers' pods, and waiting until they are what the object asks for.
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use crate::kubectl::{Namespace, Pod, condition};
-use crate::wait;
+use crate::{process, vltava, wait};
 
 const DEADLINE: Duration = Duration::from_secs(400);
+/// Exit code of a plan that would change something.
+const CHANGES: i32 = 3;
 /// SIGKILL at once, as when a node dies.
 const WITHOUT_WARNING: [&str; 2] = ["--grace-period=0", "--force"];
 
@@ -33,6 +36,21 @@ impl<'a> Brokers<'a> {
 
     /// Applies it. `config` is keys and values in YAML, such as `num.partitions: '2'`.
     pub fn apply(&self, replicas: usize, remove: &[i32], config: &[&str]) -> Result<()> {
+        self.apply_with(replicas, remove, config, &[])
+    }
+
+    /// The same with more fields of `spec.brokers`, such as `maxUnavailable: 2`.
+    pub fn apply_with(
+        &self,
+        replicas: usize,
+        remove: &[i32],
+        config: &[&str],
+        fields: &[&str],
+    ) -> Result<()> {
+        self.namespace.apply(&self.yaml(replicas, remove, config, fields)).map(drop)
+    }
+
+    fn yaml(&self, replicas: usize, remove: &[i32], config: &[&str], fields: &[&str]) -> String {
         let mut yaml = format!(
             "apiVersion: vltava.dev/v1alpha1\n\
              kind: Cluster\n\
@@ -41,15 +59,28 @@ impl<'a> Brokers<'a> {
              \x20 brokers:\n\
              \x20   replicas: {replicas}\n\
              \x20   removeIds: {remove:?}\n\
-             \x20   storage: {{size: 1Gi}}\n\
-             \x20 config:\n\
-             \x20   broker.session.timeout.ms: '6000'\n",
+             \x20   storage: {{size: 1Gi}}\n",
             self.name
         );
+        for field in fields {
+            yaml.push_str(&format!("    {field}\n"));
+        }
+        yaml.push_str("  config:\n    broker.session.timeout.ms: '6000'\n");
         for line in config {
             yaml.push_str(&format!("    {line}\n"));
         }
-        self.namespace.apply(&yaml).map(drop)
+        yaml
+    }
+
+    /// What `vltava plan --kubernetes` says that applying it would do. Fails unless it would change something.
+    pub fn foretold(&self, replicas: usize, remove: &[i32], config: &[&str]) -> Result<String> {
+        let mut file = tempfile::Builder::new().suffix(".yaml").tempfile()?;
+        file.write_all(self.yaml(replicas, remove, config, &[]).as_bytes())?;
+        let mut command = vltava::command(["plan", "--kubernetes", "--namespace"])?;
+        command.arg(self.namespace.name()).arg("-f").arg(file.path());
+        let finished = process::try_run(&mut command, "")?;
+        ensure!(finished.status.code() == Some(CHANGES), "{finished:?}");
+        Ok(finished.stdout)
     }
 
     /// `kubectl scale`.
@@ -61,6 +92,22 @@ impl<'a> Brokers<'a> {
     /// The brokers' pods, sorted by name.
     pub fn pods(&self) -> Result<Vec<Pod>> {
         self.namespace.pods("broker")
+    }
+
+    /// Name of a broker's pod.
+    pub fn pod_name(&self, id: i32) -> String {
+        format!("{}-{id}-0", self.name)
+    }
+
+    /// Pod → zone of its node, for those whose nodes are in one.
+    pub fn zones(&self) -> Result<BTreeMap<String, String>> {
+        let mut zones = BTreeMap::new();
+        for (node, pods) in self.nodes()? {
+            let node = self.namespace.object(&format!("node/{node}"))?;
+            let zone = node["metadata"]["labels"]["topology.kubernetes.io/zone"].as_str();
+            zones.extend(pods.into_iter().filter_map(|pod| Some((pod, zone?.to_owned()))));
+        }
+        Ok(zones)
     }
 
     /// Node → pods on it.

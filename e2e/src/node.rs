@@ -1,5 +1,5 @@
-//! A node of the cluster switched off and on, and its API server away: by `cluster/node.sh`, which knows the containers
-//! that the nodes are.
+//! A node of the cluster switched off and on, one of its folders emptied, and its API server away: by `cluster/node.sh`,
+//! which knows the containers that the nodes are. And a zone more, by labels.
 
 use std::process::Command;
 use std::time::Duration;
@@ -17,8 +17,58 @@ const BACK_DEADLINE: Duration = Duration::from_secs(180);
 const NOT_READY_DEADLINE: Duration = Duration::from_secs(120);
 
 fn script(action: &str, node: &str) -> Result<()> {
+    script_with(&[action, node])
+}
+
+fn script_with(arguments: &[&str]) -> Result<()> {
     let mut command = Command::new(repository("e2e/cluster/node.sh"));
-    process::run(command.args([action, node]), "").map(drop)
+    process::run(command.args(arguments), "").map(drop)
+}
+
+/// Deletes everything in a folder of a node.
+pub fn empty_folder(node: &str, folder: &str) -> Result<()> {
+    script_with(&["empty-folder", node, folder])
+}
+
+/// The node that is the control plane.
+fn control_plane() -> Result<String> {
+    let selector = "node-role.kubernetes.io/control-plane";
+    let names = kubectl(["get", "nodes", "--selector", selector, "--output", "name"], "")?;
+    let node = names.trim().trim_start_matches("node/").to_owned();
+    ensure!(!node.is_empty() && !node.contains('\n'), "not one control plane: {names}");
+    Ok(node)
+}
+
+/// The control plane's node as a zone of its own beside those of the workers, that takes pods; as it was before at the
+/// latest when this is dropped, for pods to come.
+#[derive(Debug)]
+pub struct ThirdZone {
+    node: String,
+}
+
+impl ThirdZone {
+    const TAINT: &str = "node-role.kubernetes.io/control-plane";
+    const LABEL: &str = "topology.kubernetes.io/zone";
+
+    /// Opens it, under this name.
+    pub fn open(name: &str) -> Result<Self> {
+        let zone = Self { node: control_plane()? };
+        let label = format!("{}={name}", Self::LABEL);
+        kubectl(["label", "node", &zone.node, "--overwrite", &label], "")?;
+        kubectl(["taint", "node", &zone.node, &format!("{}-", Self::TAINT)], "")?;
+        Ok(zone)
+    }
+}
+
+impl Drop for ThirdZone {
+    fn drop(&mut self) {
+        let taint = format!("{}=:NoSchedule", Self::TAINT);
+        let closed = kubectl(["taint", "node", &self.node, "--overwrite", &taint], "")
+            .and_then(|_| kubectl(["label", "node", &self.node, &format!("{}-", Self::LABEL)], ""));
+        if let Err(error) = closed {
+            eprintln!("{} goes on as a zone: {error:#}", self.node);
+        }
+    }
 }
 
 fn ready(node: &str) -> Result<bool> {
@@ -80,10 +130,7 @@ pub struct ApiAway {
 impl ApiAway {
     /// Ends it, and waits until nobody answers.
     pub fn begin() -> Result<Self> {
-        let selector = "node-role.kubernetes.io/control-plane";
-        let names = kubectl(["get", "nodes", "--selector", selector, "--output", "name"], "")?;
-        let node = names.trim().trim_start_matches("node/").to_owned();
-        ensure!(!node.is_empty() && !node.contains('\n'), "not one control plane: {names}");
+        let node = control_plane()?;
         script("api-away", &node)?;
         let away = Self { node, is_away: true };
         wait::until("the API server to be away", BACK_DEADLINE, || {

@@ -84,8 +84,8 @@ pub struct Seen {
     pods: BTreeMap<String, BTreeMap<String, u64>>,
     /// Pods that have served.
     served: BTreeSet<String>,
-    /// How many of these did not at the same time, at most.
-    most_away: usize,
+    /// Those of them that did not at the same time, each set once.
+    away: BTreeSet<BTreeSet<String>>,
 }
 
 impl Seen {
@@ -98,8 +98,7 @@ impl Seen {
         }
         let serves = |name: &&String| sample.brokers.get(*name).is_some_and(|b| b.serves);
         self.served.extend(sample.brokers.keys().filter(serves).cloned());
-        let away = self.served.iter().filter(|name| !serves(name)).count();
-        self.most_away = self.most_away.max(away);
+        self.away.insert(self.served.iter().filter(|name| !serves(name)).cloned().collect());
         if sample.claims && !sample.is_whole() {
             let since = *self.wrong_since.get_or_insert(now);
             let text = || format!("at {:.1} s: {sample:?}", now.as_secs_f64());
@@ -121,7 +120,24 @@ impl Seen {
 
     /// Fails if more brokers than this, of those that had served, did not at the same time.
     pub fn at_most_away(&self, brokers: usize) -> Result<()> {
-        ensure!(self.most_away <= brokers, "{} brokers were away at the same time", self.most_away);
+        let too_many = self.away.iter().find(|away| away.len() > brokers);
+        ensure!(too_many.is_none(), "at the same time {too_many:?} were away");
+        Ok(())
+    }
+
+    /// Fails if brokers of two zones, of those that had served, did not at the same time, or if no two of a zone ever did.
+    /// `zones`: by pod.
+    pub fn one_zone_away(&self, zones: &BTreeMap<String, String>) -> Result<()> {
+        for away in &self.away {
+            let zone = |pod: &String| zones.get(pod).with_context(|| format!("{pod} has no zone"));
+            let of: BTreeSet<&String> = away.iter().map(zone).collect::<Result<_>>()?;
+            ensure!(of.len() < 2, "at the same time {away:?} were away, of {zones:?}");
+        }
+        ensure!(
+            self.away.iter().any(|away| away.len() > 1),
+            "one after the other: {:?}",
+            self.away
+        );
         Ok(())
     }
 
@@ -253,6 +269,25 @@ mod tests {
         assert!(seen.at_most_away(1).is_ok() && seen.at_most_away(0).is_err());
         seen.look(Duration::ZERO, sample(false, &[]));
         assert!(seen.at_most_away(1).is_err());
+    }
+
+    #[test]
+    fn brokers_of_one_zone_may_be_away_together_and_of_two_not() {
+        let seen = |ready: &[[bool; 2]]| {
+            let mut seen = Seen::default();
+            for ready in ready {
+                seen.look(Duration::ZERO, sample(false, ready));
+            }
+            seen
+        };
+        let zones = |of: [&str; 2]| {
+            BTreeMap::from([("c-0-0".into(), of[0].into()), ("c-1-0".into(), of[1].into())])
+        };
+        let together = seen(&[[true, true], [false, false], [true, true]]);
+        assert!(together.one_zone_away(&zones(["a", "a"])).is_ok());
+        assert!(together.one_zone_away(&zones(["a", "b"])).is_err());
+        let in_turn = seen(&[[true, true], [false, true], [true, false]]);
+        assert!(in_turn.one_zone_away(&zones(["a", "a"])).is_err(), "none went together");
     }
 
     #[test]

@@ -6,7 +6,8 @@
 //! *status*. Around them: [`drive`] runs the steps for a kind and writes its status, [`verdict`] turns an
 //! outcome into conditions, [`api`] is server-side apply, [`workload`] is what all pods have in common, [`kafka`],
 //! [`safety`] and [`connect_rest`] are the doors to the running system, [`lease`] and [`tenure`] let one operator lead,
-//! [`eviction`] says whether a node may be drained of a broker, over TLS by [`pki`],
+//! [`webhook`] answers the API server, over TLS by [`pki`]: [`eviction`] whether a node may be drained of a broker, and
+//! [`preview`] what an edit would do,
 //! [`health`] and [`metrics`] are its own HTTP port, [`run`] wires everything; [`fail_point`] lets a test end the
 //! operator at each step.
 //!
@@ -35,6 +36,7 @@ mod labels;
 mod lease;
 mod metrics;
 mod pki;
+mod preview;
 mod properties;
 mod references;
 mod run;
@@ -44,6 +46,7 @@ mod tenure;
 mod testing;
 mod verdict;
 mod watch_backoff;
+mod webhook;
 mod workload;
 
 mod cluster;

@@ -19,12 +19,12 @@ use crate::cluster;
 use crate::config::OperatorConfig;
 use crate::context::Context;
 use crate::drive;
-use crate::eviction::{self, EvictionServer, ServerError};
 use crate::health::{self, HealthError};
 use crate::labels::MANAGED_SELECTOR;
 use crate::lease::{Leadership, LeaseError};
 use crate::metrics::Metrics;
 use crate::watch_backoff::WatchBackoff;
+use crate::webhook::{self, ServerError, WebhookServer};
 
 /// How long the API server is answered still after the operator was told to stop.
 const LINGER: Duration = Duration::from_secs(3);
@@ -89,7 +89,7 @@ pub async fn run_until(config: OperatorConfig, stop: CancellationToken) -> Resul
         Some(webhook) => {
             let metrics = Arc::clone(&metrics);
             let ports = ports.clone();
-            Some(EvictionServer::start(&client, &config, webhook, metrics, ports).await?)
+            Some(WebhookServer::start(&client, &config, webhook, metrics, ports).await?)
         }
         None => None,
     };
@@ -110,7 +110,7 @@ async fn lead(
     client: Client,
     config: OperatorConfig,
     metrics: Arc<Metrics>,
-    webhook: Option<&EvictionServer>,
+    webhook: Option<&WebhookServer>,
     stop: &CancellationToken,
 ) -> Result<(), RunError> {
     if !config.leader_election {
@@ -137,7 +137,7 @@ async fn control(
     client: Client,
     config: OperatorConfig,
     metrics: Arc<Metrics>,
-    webhook: Option<&EvictionServer>,
+    webhook: Option<&WebhookServer>,
     stop: CancellationToken,
 ) -> Result<(), RunError> {
     let scope = Scope { client: client.clone(), namespace: config.namespace.clone() };
@@ -195,7 +195,7 @@ async fn control(
     );
     let keep = webhook.map(|webhook| {
         let (place, serving) = (webhook.place.clone(), webhook.serving.clone());
-        eviction::keep(client.clone(), place, known_clusters, serving)
+        webhook::keep(client.clone(), place, known_clusters, serving)
     });
     let ctx = Arc::new(Context::new(client, config, metrics, known_topics)?);
     let runs: [std::pin::Pin<Box<dyn Future<Output = ()> + Send>>; 6] = [

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use protocol::Segment;
 use protocol::records::{Batch, BatchBuilder, Compression, batches};
 use storage::log::Read;
-use storage::{Disk, Log, LogConfig, LogDir};
+use storage::{BoundedDisk, Disk, Log, LogConfig, LogDir};
 
 use crate::disk::{SimDisk, data_dir};
 use crate::{Planted, Violation};
@@ -217,7 +217,8 @@ impl Run {
 }
 
 fn open(disk: &SimDisk) -> Result<(LogDir, Log), String> {
-    let shared: Arc<dyn Disk> = Arc::new(disk.clone());
+    // One file: each segment that is looked at closes another.
+    let shared: Arc<dyn Disk> = Arc::new(BoundedDisk::new(Arc::new(disk.clone()), 1));
     let path = data_dir();
     let dir = LogDir::open(shared, Path::new(&path)).map_err(|error| error.to_string())?;
     let (log, _) =

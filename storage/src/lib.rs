@@ -16,6 +16,8 @@
 //! - What is before a log's recovery point is durable, and stays so whatever is killed. A bad byte there is an
 //!   error ([`log::OpenError::Corrupt`]); a bad byte after it is a crash's torn tail and is cut off.
 //! - Readers see whole batches only: a segment's length is published after the write.
+//! - What a partition holds open is bounded by its disk ([`BoundedDisk`]), not by the number of its segments: logs are opened
+//!   with [`Disk::open_kept`], everything else for the moment.
 //! - A failed sync is final. A full disk is not: the append is undone and may be tried again.
 //! - Kafka's `kafka-dump-log` reads every file that is written here.
 
@@ -29,7 +31,9 @@ pub mod log_dir;
 pub mod producers;
 pub mod write_gate;
 
-pub use disk::{Disk, DiskError, DiskFailure, DiskFile, OpenMode, OsDisk, Reserve, ReservedDisk};
+pub use disk::{
+    BoundedDisk, Disk, DiskError, DiskFailure, DiskFile, OpenMode, OsDisk, Reserve, ReservedDisk,
+};
 pub use epoch_file::EpochFile;
 pub use flusher::{FlushTarget, Flusher};
 pub use log::{Log, LogConfig};

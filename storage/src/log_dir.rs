@@ -22,6 +22,8 @@ const START_OFFSETS: &str = "log-start-offset-checkpoint";
 pub(crate) const METADATA_FILE: &str = "partition.metadata";
 const DELETE_SUFFIX: &str = "-delete";
 const STRAY_SUFFIX: &str = "-stray";
+/// In the place of the topic's id when a folder does not say whose it is.
+const UNCLAIMED: &str = "unclaimed";
 
 /// Why a log directory cannot be used.
 #[derive(Debug, Error)]
@@ -59,8 +61,9 @@ struct Known {
     high_watermarks: BTreeMap<PartitionName, i64>,
     /// Logs that were opened by this process: they are as they should be, whatever the stop before was like.
     opened: BTreeSet<PartitionName>,
-    /// Removed logs that the checkpoint files may still speak of.
-    stale: BTreeSet<PartitionName>,
+    /// Removed logs that the checkpoint files may still speak of, and which removal it was.
+    stale: BTreeMap<PartitionName, u64>,
+    removals: u64,
 }
 
 /// A log directory that this process holds.
@@ -95,7 +98,8 @@ impl LogDir {
             start_offsets: checkpoint::read(&*disk, &path.join(START_OFFSETS))?,
             high_watermarks: checkpoint::read(&*disk, &path.join(HIGH_WATERMARKS))?,
             opened: BTreeSet::new(),
-            stale: BTreeSet::new(),
+            stale: BTreeMap::new(),
+            removals: 0,
         };
         for name in disk.list(path)?.iter().filter(|name| name.ends_with(DELETE_SUFFIX)) {
             disk.remove_dir(&path.join(name))?;
@@ -165,8 +169,8 @@ impl LogDir {
 
     /// Opens a partition's log, making its folder if it is missing. `topic_id` is Kafka's text form; a folder that
     /// belongs to another topic of the same name (deleted and made anew) is put aside under another name. One that does not
-    /// say whose it is holds nothing that was flushed (a flush makes its metadata durable, too), and is begun anew: it may be
-    /// another topic's.
+    /// say whose it is holds nothing that was flushed (a flush makes its metadata durable, too), and is put aside as well: it may
+    /// be another topic's.
     ///
     /// # Errors
     /// [`OpenError`].
@@ -180,15 +184,16 @@ impl LogDir {
     ) -> Result<(Log, RecoveryReport), OpenError> {
         let dir = self.folder(topic, partition);
         let name = (topic.to_owned(), partition);
-        if self.disk.exists(&dir)? {
-            match self.topic_id(&dir)? {
-                Some(stored) if stored == topic_id => {}
-                Some(stored) => self.put_aside(topic, partition, &stored)?,
-                None => self.remove_folder(topic, partition, topic_id)?,
+        let mut exists = self.disk.exists(&dir)?;
+        if exists {
+            let stored = self.topic_id(&dir)?;
+            if stored.as_deref() != Some(topic_id) {
+                self.put_aside(topic, partition, stored.as_deref())?;
+                exists = false;
             }
         }
         let mut state = OpenState { clean: self.clean, ..OpenState::default() };
-        if self.disk.exists(&dir)? {
+        if exists {
             let known = self.known.lock();
             state.recovery_point = known.recovery_points.get(&name).copied().unwrap_or(0);
             state.start_offset = known.start_offsets.get(&name).copied().unwrap_or(0);
@@ -220,12 +225,19 @@ impl LogDir {
         }))
     }
 
-    /// Renames the folder of a partition that no topic claims; its records stay for the operator to decide about.
+    /// Renames the folder of a partition that no topic claims; its records stay for the operator to decide about. The new name has
+    /// the id of the topic whose it says it is, if it does.
     ///
     /// # Errors
     /// When it cannot be renamed.
-    pub fn put_aside(&self, topic: &str, partition: i32, tag: &str) -> Result<(), DiskError> {
+    pub fn put_aside(
+        &self,
+        topic: &str,
+        partition: i32,
+        topic_id: Option<&str>,
+    ) -> Result<(), DiskError> {
         self.forget(topic, partition);
+        let tag = topic_id.unwrap_or(UNCLAIMED);
         let aside = self.path.join(format!("{topic}-{partition}.{tag}{STRAY_SUFFIX}"));
         self.disk.remove_dir(&aside)?;
         self.disk.rename(&self.folder(topic, partition), &aside)?;
@@ -242,10 +254,6 @@ impl LogDir {
         if stored.is_some_and(|stored| stored != topic_id) {
             return Ok(());
         }
-        self.remove_folder(topic, partition, topic_id)
-    }
-
-    fn remove_folder(&self, topic: &str, partition: i32, topic_id: &str) -> Result<(), DiskError> {
         self.forget(topic, partition);
         let doomed = self.path.join(format!("{topic}-{partition}.{topic_id}{DELETE_SUFFIX}"));
         self.disk.remove_dir(&doomed)?;
@@ -267,9 +275,10 @@ impl LogDir {
             known.high_watermarks.remove(&name).is_some(),
         ];
         if had.contains(&true) {
-            known.stale.insert(name.clone());
+            known.removals += 1;
+            known.stale.insert(name.clone(), known.removals);
         }
-        known.stale.contains(&name)
+        known.stale.contains_key(&name)
     }
 
     /// A log begins in an empty folder: what the checkpoint files say of one that was there before (a replica that left and
@@ -278,12 +287,14 @@ impl LogDir {
         if !self.forget(topic, partition) {
             return Ok(());
         }
+        // The files are written once for all that are gone by now: a topic that is made anew may have thousands of partitions.
+        let gone = self.known.lock().removals;
         self.write_checkpoints([])?;
         let writing = self.writing.lock();
         let high_watermarks = self.known.lock().high_watermarks.clone();
         checkpoint::write(&*self.disk, &self.path.join(HIGH_WATERMARKS), &high_watermarks)?;
         drop(writing);
-        self.known.lock().stale.remove(&(topic.to_owned(), partition));
+        self.known.lock().stale.retain(|_, removal| *removal > gone);
         Ok(())
     }
 

@@ -15,7 +15,7 @@ pub enum Writes {
     /// It takes them.
     #[default]
     Open,
-    /// There is no room (or no descriptor is left): it takes none until a probe has found that there is.
+    /// There is no room: it takes none until a probe has found that there is.
     Full,
     /// The device cannot be trusted any more: it takes none in this life of the process.
     Failed,
@@ -41,7 +41,10 @@ impl WriteGate {
 
     /// A write, or a sync, was refused. Returns whether that changes what holds.
     pub fn refused(&mut self, error: &DiskError) -> bool {
-        let next = if error.is_transient() {
+        let next = if error.failure == DiskFailure::Descriptors && error.is_transient() {
+            // What has its files open goes on, and the disk has room: this says nothing of other partitions.
+            return false;
+        } else if error.is_transient() {
             Writes::Full
         } else if error.failure == DiskFailure::NotFound {
             // The folder of a deleted topic may vanish under a write; that is no failure of the disk.
@@ -154,6 +157,9 @@ mod tests {
         assert!(!gate.probed(true, 9_999_999));
         let mut gate = WriteGate::default();
         assert!(!gate.refused(&error("open", ErrorKind::NotFound)));
+        let none_left = Error::from(rustix::io::Errno::MFILE);
+        assert!(!gate.refused(&DiskError::new("open", Path::new("x"), none_left)));
+        assert_eq!(gate.writes(), Writes::Open, "a want of descriptors is not one of room");
         assert!(gate.refused(&error("write", ErrorKind::ReadOnlyFilesystem)));
         assert_eq!(gate.writes(), Writes::Failed);
     }

@@ -15,7 +15,7 @@ pub(crate) struct Args {
     /// Counted runs of each row and broker
     #[arg(long, default_value_t = 3)]
     runs: usize,
-    /// Only these parts: single, three, latency, many, failover
+    /// Only these parts: single, three, latency, many, failover, move
     #[arg(long, value_delimiter = ',')]
     part: Vec<String>,
     /// Only rows whose name contains this

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 
 use crate::cluster::{self, Cluster};
-use crate::{packages, process, workspace};
+use crate::{dist, packages, process, workspace};
 
 /// Environment variable with the file to which each scenario adds its line.
 const TABLE_VARIABLE: &str = "VLTAVA_SCENARIOS";
@@ -70,6 +70,7 @@ pub(crate) fn e2e(long: bool, only: &[&str], environment: &[(&str, OsString)]) -
             // What an error says is enough; where it was made is noise.
             .env("RUST_LIB_BACKTRACE", "0")
             .env(TABLE_VARIABLE, &table.0)
+            .env("VLTAVA", dist::binary()?)
             .envs(environment.iter().map(|(name, value)| (name, value))),
     );
     println!("{}", table.text()?);

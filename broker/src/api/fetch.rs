@@ -139,10 +139,30 @@ impl Fetch {
         if let Reader::Follower { id, .. } = self.reader {
             self.tell_follower(id, &round.response);
         } else {
-            self.broker.metrics.bytes_out.inc_by(round.bytes as u64);
+            self.count_fetched(&round);
         }
         self.name_leaders(&mut round.response);
         encode_response(&self.ctx, &round.response)
+    }
+
+    /// Counts what a client is sent, once a response: what was read in vain on the way to it is not sent.
+    fn count_fetched(&self, round: &Round) {
+        self.broker.metrics.bytes_out.inc_by(round.bytes as u64);
+        if round.bytes == 0 {
+            return;
+        }
+        let view = self.broker.partitions.view();
+        for (asked, topic) in self.request.topics.iter().zip(&round.response.responses) {
+            let Ok(hosted) = self.find(&view, asked) else { continue };
+            for data in &topic.partitions {
+                let bytes = data.records.len();
+                if bytes > 0
+                    && let Ok(partition) = hosted.partition(data.partition_index)
+                {
+                    partition.traffic.fetched(bytes);
+                }
+            }
+        }
     }
 
     fn watch(&self, wait: &Arc<FetchWait>) {

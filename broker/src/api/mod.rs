@@ -41,6 +41,7 @@ pub(crate) mod offset_commit;
 pub(crate) mod offset_delete;
 pub(crate) mod offset_fetch;
 pub(crate) mod offset_for_leader_epoch;
+pub(crate) mod partition_traffic;
 pub(crate) mod produce;
 pub(crate) mod quorum_message;
 pub(crate) mod raft_voters;

@@ -54,6 +54,11 @@ impl Partition {
         self.inner.lock().replica.is_under_replicated()
     }
 
+    /// Whether it is led here.
+    pub(crate) fn leads(&self) -> bool {
+        self.inner.lock().replica.is_leader()
+    }
+
     /// Whether this replica follows, and whom.
     pub(crate) fn follows(&self) -> Option<i32> {
         let inner = self.inner.lock();

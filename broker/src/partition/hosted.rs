@@ -16,6 +16,7 @@ use super::settings::TopicSettings;
 use super::validate;
 use super::waiters::{CommitWait, FetchWait, News, Waiters, Wakeups, Watched};
 use crate::throttle::{Limits, Marks};
+use crate::traffic::PartitionTraffic;
 
 /// A partition replica on this broker.
 ///
@@ -28,6 +29,8 @@ pub(crate) struct Partition {
     pub(crate) index: i32,
     settings: RwLock<Arc<TopicSettings>>,
     pub(super) inner: Mutex<Inner>,
+    /// Bytes in and out.
+    pub(crate) traffic: PartitionTraffic,
     flusher: Arc<Flusher>,
     pub(super) gate: Arc<LogDirGate>,
     /// Which of its replication is limited; `marked` says whether any is, without a lock.
@@ -96,6 +99,7 @@ impl Partition {
                 touched: true,
                 reported: false,
             }),
+            traffic: PartitionTraffic::default(),
             flusher,
             gate,
             marks: RwLock::default(),
@@ -197,6 +201,7 @@ impl Partition {
         let wakeups = inner_mut.appended(&appended, changed, wait);
         let flush = inner_mut.replica.rules().flush_before_ack;
         drop(inner);
+        self.traffic.appended(batch.bytes().len());
         wakeups.wake();
         if flush {
             self.request_flush();

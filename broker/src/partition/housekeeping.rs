@@ -31,6 +31,13 @@ impl Partitions {
         }
     }
 
+    /// Brings the averages of bytes in and out up to date.
+    pub(crate) fn sample_traffic(&self, monotonic_ms: u64) {
+        for partition in self.view().online() {
+            partition.traffic.sample(partition.leads(), monotonic_ms);
+        }
+    }
+
     /// Flushes what is not on disk yet and writes the checkpoints, so that a restart after a crash scans little.
     ///
     /// # Errors
@@ -78,8 +85,7 @@ impl Partitions {
         for Folder { topic, partition, topic_id } in self.log_dir.folders()? {
             if !image.claims(self.node_id, &topic, partition, topic_id.as_deref()) {
                 tracing::warn!(%topic, partition, "nothing on this node claims this folder: it is renamed to `…-stray`");
-                let tag = topic_id.as_deref().unwrap_or("unclaimed");
-                self.log_dir.put_aside(&topic, partition, tag)?;
+                self.log_dir.put_aside(&topic, partition, topic_id.as_deref())?;
             }
         }
         Ok(())

@@ -32,7 +32,7 @@ pub(crate) enum Slot {
     Online(Arc<Partition>),
     /// Its log could not be opened; the log says why.
     Offline,
-    /// The disk had no room for what opening it writes: it is opened when there is.
+    /// The disk had no room, or the process no descriptor, for what opening it takes: it is opened when there is.
     NoRoom,
 }
 
@@ -195,7 +195,7 @@ impl Partitions {
         self.apply_over(&mut self.applied.lock(), image);
     }
 
-    /// Opens what could not be opened for want of room. Blocks on the disk.
+    /// Opens what could not be opened for want of room or descriptors. Blocks on the disk.
     pub(super) fn reopen(&self) {
         let mut applied = self.applied.lock();
         // Under the lock: an image that is being applied may just have found none.

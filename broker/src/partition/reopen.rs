@@ -1,19 +1,24 @@
-//! Partitions that could not be opened for want of room, once there is some.
+//! Partitions that could not be opened for want of room or descriptors, once there are some.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use storage::Writes;
 use tokio_util::sync::CancellationToken;
 
 use super::registry::Partitions;
 
+/// Nobody tells that descriptors are free again: it is looked so often.
+const LOOK_INTERVAL: Duration = Duration::from_secs(5);
+
 impl Partitions {
-    /// Opens them each time that the folder takes writes again. Runs until `shutdown`.
+    /// Opens them each time that the folder takes writes again, and now and then while it does. Runs until `shutdown`.
     pub(crate) async fn reopen_with_room(self: Arc<Self>, shutdown: CancellationToken) {
         let mut changes = self.gate().changes();
         let forever = async {
-            // The sender belongs to this value.
-            while changes.changed().await.is_ok() {
+            loop {
+                // The sender belongs to this value: an error is as good as the end of the wait.
+                tokio::time::timeout(LOOK_INTERVAL, changes.changed()).await.ok();
                 if *changes.borrow_and_update() == Writes::Open {
                     let partitions = Arc::clone(&self);
                     // A panic there is a bug that shows itself; the next change tries again.

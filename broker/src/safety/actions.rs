@@ -5,9 +5,9 @@ use quorum::balance::{
 };
 use quorum::controller::{AlterReassignments, DrainLeaders, Reassignment, UnregisterBroker};
 
-use super::answers::{DrainAnswer, MovesAnswer, StopAnswer, blocked_answers};
+use super::answers::{DrainAnswer, MovesAnswer, StopAnswer, blocked_answers, notes};
 use super::questions::{NotActive, confirm};
-use super::sizes;
+use super::survey;
 use crate::context::Broker;
 use crate::controller::SubmitError;
 
@@ -47,25 +47,26 @@ pub(super) async fn drain(broker: &Broker, brokers: Vec<i32>) -> Result<DrainAns
 
 pub(super) async fn move_off(broker: &Broker, brokers: &[i32]) -> Result<MovesAnswer, ActionError> {
     confirm(broker).await?;
-    let sizes = sizes::gather(broker).await;
-    let plan = evacuate(&broker.image(), &sizes, brokers, MAX_MOVING);
+    let survey = survey::gather(broker).await;
+    let plan = evacuate(&broker.image(), &survey, brokers, MAX_MOVING);
     let (planned, blocked) = begin(broker, plan, false).await?;
-    let left = remaining(&broker.image(), &sizes, brokers);
+    let left = remaining(&broker.image(), &survey.sizes, brokers);
     Ok(MovesAnswer {
         planned,
         moving: under_way(&broker.image()),
         left: left.replicas,
         bytes_left: left.bytes,
         blocked: blocked_answers(blocked),
+        notes: notes(&survey),
     })
 }
 
 pub(super) async fn spread_out(broker: &Broker) -> Result<MovesAnswer, ActionError> {
     confirm(broker).await?;
-    let sizes = sizes::gather(broker).await;
+    let survey = survey::gather(broker).await;
     let image = broker.image();
-    let whole = spread(&image, &sizes, MAX_PROPOSED);
-    let (planned, blocked) = begin(broker, spread(&image, &sizes, MAX_MOVING), false).await?;
+    let whole = spread(&image, &survey, MAX_PROPOSED);
+    let (planned, blocked) = begin(broker, spread(&image, &survey, MAX_MOVING), false).await?;
     let moving = under_way(&broker.image());
     // Moves that are refused must not look like moves to come.
     let to_come = if moving + planned == 0 { 0 } else { whole.moves.len().saturating_sub(planned) };
@@ -73,8 +74,9 @@ pub(super) async fn spread_out(broker: &Broker) -> Result<MovesAnswer, ActionErr
         planned,
         moving,
         left: moving + to_come,
-        bytes_left: bytes_under_way(&image, &sizes) + whole.bytes,
+        bytes_left: bytes_under_way(&image, &survey.sizes) + whole.bytes,
         blocked: blocked_answers(blocked),
+        notes: notes(&survey),
     })
 }
 
@@ -84,7 +86,7 @@ pub(super) async fn resize_topic(
     replicas: usize,
 ) -> Result<MovesAnswer, ActionError> {
     confirm(broker).await?;
-    let sizes = sizes::gather(broker).await;
+    let survey = survey::gather(broker).await;
     let image = broker.image();
     let missing = || ActionError::Missing(format!("there is no topic {topic}"));
     let known = image.topic(topic).ok_or_else(missing)?;
@@ -95,15 +97,16 @@ pub(super) async fn resize_topic(
              lower it first"
         )));
     }
-    let plan = resize(&image, &sizes, topic, replicas, MAX_MOVING).ok_or_else(missing)?;
+    let plan = resize(&image, &survey, topic, replicas, MAX_MOVING).ok_or_else(missing)?;
     let (planned, blocked) = begin(broker, plan, true).await?;
-    let left = misfits(&broker.image(), &sizes, topic, replicas).ok_or_else(missing)?;
+    let left = misfits(&broker.image(), &survey.sizes, topic, replicas).ok_or_else(missing)?;
     Ok(MovesAnswer {
         planned,
         moving: left.moving,
         left: left.partitions,
         bytes_left: left.bytes,
         blocked: blocked_answers(blocked),
+        notes: notes(&survey),
     })
 }
 

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use quorum::MetadataImage;
-use quorum::balance::{Blocked, Plan, Remaining};
+use quorum::balance::{Blocked, Plan, Remaining, Survey};
 use quorum::node::{QuorumStatus, ReplicaStatus};
 use quorum::safety::{Reason, Verdict};
 use serde::Serialize;
@@ -72,6 +72,8 @@ pub(super) struct MovesAnswer {
     pub(super) left: usize,
     pub(super) bytes_left: u64,
     pub(super) blocked: Vec<BlockedAnswer>,
+    /// What was not known when it was planned.
+    pub(super) notes: Vec<String>,
 }
 
 /// To `GET /safety/spread`.
@@ -86,6 +88,9 @@ pub(super) struct ProposalAnswer {
     moving: usize,
     /// The first of them.
     partitions: Vec<MoveAnswer>,
+    blocked: Vec<BlockedAnswer>,
+    /// What was not known when it was planned.
+    notes: Vec<String>,
 }
 
 /// A partition that would be moved.
@@ -95,6 +100,14 @@ struct MoveAnswer {
     partition: i32,
     from: Vec<i32>,
     to: Vec<i32>,
+}
+
+/// To `GET /safety/bandwidth`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct BandwidthAnswer {
+    /// Null when none is set for all brokers.
+    pub(super) bytes_per_second: Option<i64>,
 }
 
 /// To `/safety/drain`.
@@ -170,7 +183,7 @@ impl ReasonAnswer {
 }
 
 impl ProposalAnswer {
-    pub(super) fn of(plan: &Plan, image: &MetadataImage, moving: usize) -> Self {
+    pub(super) fn of(plan: Plan, image: &MetadataImage, moving: usize, notes: Vec<String>) -> Self {
         let shown = plan.moves.iter().take(MAX_SHOWN).map(|planned| MoveAnswer {
             topic: planned.topic.clone(),
             partition: planned.partition,
@@ -180,7 +193,14 @@ impl ProposalAnswer {
                 .unwrap_or_default(),
             to: planned.replicas.clone().unwrap_or_default(),
         });
-        Self { moves: plan.moves.len(), bytes: plan.bytes, moving, partitions: shown.collect() }
+        Self {
+            moves: plan.moves.len(),
+            bytes: plan.bytes,
+            moving,
+            partitions: shown.collect(),
+            blocked: blocked_answers(plan.blocked),
+            notes,
+        }
     }
 }
 
@@ -198,6 +218,11 @@ impl ReplicasAnswer {
             blocked: blocked_answers(blocked),
         }
     }
+}
+
+/// What is not known of the brokers, for people.
+pub(super) fn notes(survey: &Survey) -> Vec<String> {
+    survey.traffic.note().map(str::to_owned).into_iter().collect()
 }
 
 /// One a topic: its partitions say the same.

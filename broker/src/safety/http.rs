@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::actions::{self, ActionError};
 use super::answers::Message;
+use super::bandwidth;
 use super::questions::{self, NotActive};
 use crate::admin::Readiness;
 use crate::context::Broker;
@@ -31,6 +32,7 @@ pub(crate) fn router(readiness: Arc<Readiness>) -> Router {
         .route("/safety/drain", post(drain))
         .route("/safety/evacuate", post(evacuate))
         .route("/safety/spread", get(proposal).post(spread))
+        .route("/safety/bandwidth", get(bandwidth_now).post(limit_bandwidth))
         .route("/safety/resize", post(resize))
         .route("/safety/stop-moves", post(stop_moves))
         .route("/safety/unregister", post(unregister))
@@ -47,6 +49,12 @@ struct Named {
 struct Wish {
     topic: String,
     replicas: usize,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Limit {
+    bytes_per_second: Option<i64>,
 }
 
 impl Named {
@@ -138,6 +146,24 @@ async fn spread(State(readiness): Ready) -> Response {
 async fn proposal(State(readiness): Ready) -> Response {
     match of(&readiness) {
         Ok(broker) => told(questions::proposal(&broker).await),
+        Err(refusal) => *refusal,
+    }
+}
+
+async fn bandwidth_now(State(readiness): Ready) -> Response {
+    match of(&readiness) {
+        Ok(broker) => told(bandwidth::ask(&broker).await),
+        Err(refusal) => *refusal,
+    }
+}
+
+async fn limit_bandwidth(State(readiness): Ready, Query(limit): Query<Limit>) -> Response {
+    if limit.bytes_per_second.is_some_and(|rate| rate < 1) {
+        let text = "bytesPerSecond: write at least 1, or leave it out for no limit".to_owned();
+        return message(StatusCode::BAD_REQUEST, text, None);
+    }
+    match of(&readiness) {
+        Ok(broker) => done(bandwidth::limit(&broker, limit.bytes_per_second).await),
         Err(refusal) => *refusal,
     }
 }

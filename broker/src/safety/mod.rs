@@ -9,6 +9,8 @@
 //! | `POST /safety/evacuate?brokers=1` | plans the next moves off them |
 //! | `GET /safety/spread` | which moves would even the brokers out, and how many bytes they copy |
 //! | `POST /safety/spread` | plans the next of those moves |
+//! | `GET /safety/bandwidth` | what limits the bytes a second that moves take of a broker |
+//! | `POST /safety/bandwidth?bytesPerSecond=N` | limits them; without a number, as if no limit had been set |
 //! | `POST /safety/resize?topic=t&replicas=3` | plans the next moves towards that many replicas of each partition |
 //! | `POST /safety/stop-moves?brokers=1` | stops moves off them |
 //! | `POST /safety/unregister?broker=1` | takes a broker without replicas out of the cluster |
@@ -22,12 +24,14 @@
 //! | [`http`] | paths, queries, status codes |
 //! | [`answers`] | the JSON |
 //! | [`questions`], [`actions`] | what is behind each path |
-//! | [`sizes`] | bytes of partitions, from the brokers that have them |
+//! | [`bandwidth`] | the limit of what moves take |
+//! | [`survey`] | bytes of partitions, traffic and room on disks, from the brokers that have them |
 
 mod actions;
 mod answers;
+mod bandwidth;
 mod http;
 mod questions;
-mod sizes;
+mod survey;
 
 pub(crate) use http::router;

@@ -9,8 +9,8 @@ use quorum::safety::may_stop;
 use tokio::time::{Instant, sleep};
 
 use super::actions::MAX_PROPOSED;
-use super::answers::{ProposalAnswer, QuorumAnswer, ReplicasAnswer, RestartAnswer};
-use super::sizes;
+use super::answers::{ProposalAnswer, QuorumAnswer, ReplicasAnswer, RestartAnswer, notes};
+use super::survey;
 use crate::context::Broker;
 
 /// How long a question waits for a majority that confirms this controller.
@@ -71,18 +71,18 @@ pub(super) async fn replicas(
     brokers: &[i32],
 ) -> Result<ReplicasAnswer, NotActive> {
     confirm(broker).await?;
-    let sizes = sizes::gather(broker).await;
+    let survey = survey::gather(broker).await;
     let image = broker.image();
-    let blocked = evacuate(&image, &sizes, brokers, 0).blocked;
-    Ok(ReplicasAnswer::of(remaining(&image, &sizes, brokers), blocked))
+    let blocked = evacuate(&image, &survey, brokers, 0).blocked;
+    Ok(ReplicasAnswer::of(remaining(&image, &survey.sizes, brokers), blocked))
 }
 
 pub(super) async fn proposal(broker: &Broker) -> Result<ProposalAnswer, NotActive> {
     confirm(broker).await?;
-    let sizes = sizes::gather(broker).await;
+    let survey = survey::gather(broker).await;
     let image = broker.image();
-    let plan = spread(&image, &sizes, MAX_PROPOSED);
-    Ok(ProposalAnswer::of(&plan, &image, under_way(&image)))
+    let plan = spread(&image, &survey, MAX_PROPOSED);
+    Ok(ProposalAnswer::of(plan, &image, under_way(&image), notes(&survey)))
 }
 
 pub(super) async fn quorum(broker: &Broker) -> Result<QuorumAnswer, NotActive> {

@@ -60,11 +60,18 @@ pub(crate) struct Direction {
     adding: Throttle,
     /// Bytes that went under a limit.
     bytes: Counter<u64, AtomicU64>,
+    /// Bytes that went to replicas which a reassignment adds, limited or not.
+    reassigned: Counter<u64, AtomicU64>,
 }
 
 impl Direction {
-    fn new(bytes: &Counter<u64, AtomicU64>) -> Self {
-        Self { listed: Throttle::new(), adding: Throttle::new(), bytes: bytes.clone() }
+    fn new(bytes: &Counter<u64, AtomicU64>, reassigned: &Counter<u64, AtomicU64>) -> Self {
+        Self {
+            listed: Throttle::new(),
+            adding: Throttle::new(),
+            bytes: bytes.clone(),
+            reassigned: reassigned.clone(),
+        }
     }
 
     fn in_force(&self, limits: Limits) -> impl Iterator<Item = &Throttle> {
@@ -92,6 +99,9 @@ impl Direction {
         if limited {
             self.bytes.inc_by(bytes);
         }
+        if limits.adding {
+            self.reassigned.inc_by(bytes);
+        }
     }
 }
 
@@ -105,11 +115,12 @@ pub(crate) struct Throttles {
 }
 
 impl Throttles {
-    /// Bytes under a limit are counted in `metrics`.
+    /// Bytes under a limit, and those that a reassignment copies, are counted in `metrics`.
     pub(crate) fn new(metrics: &Metrics) -> Self {
+        let (sent, taken) = (&metrics.reassignment_bytes_out, &metrics.reassignment_bytes_in);
         Self {
-            sending: Direction::new(&metrics.throttled_bytes_out),
-            taking: Direction::new(&metrics.throttled_bytes_in),
+            sending: Direction::new(&metrics.throttled_bytes_out, sent),
+            taking: Direction::new(&metrics.throttled_bytes_in, taken),
         }
     }
 
@@ -133,13 +144,14 @@ mod tests {
 
     #[test]
     fn the_strictest_limit_counts_and_others_are_left_alone() {
-        let direction = Direction::new(&Counter::default());
+        let direction = Direction::new(&Counter::default(), &Counter::default());
         let (listed, adding) =
             (Limits { listed: true, adding: false }, Limits { listed: false, adding: true });
         let both = Limits { listed: true, adding: true };
         assert_eq!(direction.allowance(both, 5), Allowance::Bytes(u64::MAX));
         direction.took(both, 1_000, 5);
         assert_eq!(direction.bytes.get(), 0, "nothing was limited");
+        assert_eq!(direction.reassigned.get(), 1_000, "a reassignment copies, limited or not");
         direction.listed.set_rate(1_000, 0);
         direction.adding.set_rate(100, 0);
         assert_eq!(direction.allowance(listed, 1_000), Allowance::Bytes(1_000));
@@ -150,5 +162,7 @@ mod tests {
         assert!(matches!(direction.allowance(both, 1_000), Allowance::After(_)));
         assert_eq!(direction.allowance(Limits::default(), 1_000), Allowance::Bytes(u64::MAX));
         assert_eq!(direction.bytes.get(), 300);
+        direction.took(listed, 1, 1_000);
+        assert_eq!(direction.reassigned.get(), 1_300);
     }
 }

@@ -231,6 +231,8 @@ async fn operators_are_told_what_may_stop() {
     assert!(body.contains("add brokers"), "{body}");
     let (_, body) = ask(&cluster, "GET", "/safety/spread").await;
     assert!(body.contains(r#""moves":0"#) && body.contains(r#""partitions":[]"#), "{body}");
+    // All brokers have told their traffic, and nothing is measured yet.
+    assert!(body.contains("have not been measured for long enough"), "{body}");
     let (_, body) = ask(&cluster, "GET", "/safety/quorum").await;
     assert_eq!(body.matches("directoryId").count(), 3, "{body}");
     cluster.kill(2).await;
@@ -242,6 +244,28 @@ async fn operators_are_told_what_may_stop() {
         }
         assert!(begun.elapsed() < SOON, "still said to be safe: {body}");
     }
+    cluster.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn moves_are_limited_and_freed_again() {
+    let cluster = Cluster::start(3).await;
+    let shows = async |expected: &str| {
+        let (status, body) = ask(&cluster, "GET", "/safety/bandwidth").await;
+        assert_eq!((status, body.as_str()), (200, expected));
+    };
+    shows(r#"{"bytesPerSecond":null}"#).await;
+    for _ in 0..2 {
+        let (status, body) =
+            ask(&cluster, "POST", "/safety/bandwidth?bytesPerSecond=52428800").await;
+        assert_eq!(status, 200, "{body}");
+        shows(r#"{"bytesPerSecond":52428800}"#).await;
+    }
+    let (status, _) = ask(&cluster, "POST", "/safety/bandwidth?bytesPerSecond=0").await;
+    assert_eq!(status, 400, "nothing would ever arrive");
+    let (status, body) = ask(&cluster, "POST", "/safety/bandwidth").await;
+    assert_eq!(status, 200, "{body}");
+    shows(r#"{"bytesPerSecond":null}"#).await;
     cluster.end().await;
 }
 

@@ -10,6 +10,7 @@ mod groups;
 mod idempotence;
 mod long_poll;
 mod lost_volume;
+mod many_partitions;
 mod recovery;
 mod roles;
 mod support;

@@ -89,9 +89,14 @@ async fn reassign(cluster: &Cluster, topic: &str, brokers: &[i32]) {
 
 /// Bytes that a broker has taken, or sent, under a throttle.
 async fn throttled(cluster: &Cluster, broker: usize, direction: &str) -> u64 {
+    counted(cluster, broker, &format!("throttled_replication_bytes_{direction}")).await
+}
+
+/// A counter of a broker.
+async fn counted(cluster: &Cluster, broker: usize, what: &str) -> u64 {
     let addr = cluster.brokers[broker].as_ref().unwrap().admin_addr().unwrap();
     let (_, text) = http(addr, "GET", "/metrics").await;
-    let name = format!("vltava_broker_throttled_replication_bytes_{direction}_total ");
+    let name = format!("vltava_broker_{what}_total ");
     let line = text.lines().find_map(|line| line.strip_prefix(&name));
     line.unwrap_or_else(|| panic!("no {name} in {text}")).trim().parse().unwrap()
 }
@@ -177,4 +182,33 @@ async fn listed_replicas_keep_to_kafkas_throttles_on_either_side() {
         keeps_to_the_rate(&cluster, "t", begun, lift).await;
         cluster.end().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_reassignment_copies_is_counted_once_and_nothing_else() {
+    let cluster = Cluster::start(4).await;
+    topic(&cluster, "t", &[0, 1, 2]).await;
+    for broker in 0..4 {
+        assert_eq!(counted(&cluster, broker, "reassignment_bytes_in").await, 0, "no move");
+    }
+    reassign(&cluster, "t", &[3, 1, 2]).await;
+    let (client, begun) = (cluster.client(), Instant::now());
+    let moved = async || {
+        let described = client.admin().describe_topics(&["t".to_owned()]).await.unwrap();
+        described[0].partitions[0].replicas == [3, 1, 2]
+    };
+    while !moved().await {
+        assert!(begun.elapsed() < SOON, "the move never ends");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    // Replication to replicas that have been there is no move.
+    write(&client, "t", 1).await;
+    let taken = counted(&cluster, 3, "reassignment_bytes_in").await;
+    let records = (RECORDS * RECORD) as u64;
+    assert!((records..records + records / 10).contains(&taken), "{taken} bytes of {records}");
+    assert_eq!(counted(&cluster, 0, "reassignment_bytes_out").await, taken);
+    for broker in 0..3 {
+        assert_eq!(counted(&cluster, broker, "reassignment_bytes_in").await, 0);
+    }
+    cluster.end().await;
 }

@@ -61,13 +61,19 @@ pub(crate) fn leader() -> Result<String> {
     in_namespace(&["get", "lease", "vltava-operator", "--output", field])
 }
 
+/// How the operator ends at a fail point.
+const EXIT_CODE: i64 = 86;
+
 /// An operator that dies once at each step of what it does, as long as this lives.
 #[derive(Debug)]
-pub(crate) struct FailPoints(());
+pub(crate) struct FailPoints {
+    /// The operator's pod: its containers die, and it stays.
+    pod: Option<Pod>,
+}
 
 impl FailPoints {
     pub(crate) fn install() -> Result<Self> {
-        let guard = Self(());
+        let mut guard = Self { pod: None };
         install(&[
             // The one that dies is the one that leads.
             "--set",
@@ -79,7 +85,27 @@ impl FailPoints {
             "--set-json",
             r#"extraVolumeMounts=[{"name":"fail-points","mountPath":"/fail-points"}]"#,
         ])?;
+        let pods = pods()?;
+        ensure!(pods.len() == 1, "not one operator: {pods:?}");
+        guard.pod = pods.into_iter().next();
         Ok(guard)
+    }
+
+    /// Fails unless the operator has died once at each of these, which are sorted, and in no other way.
+    pub(crate) fn died_at(&self, steps: &[&str]) -> Result<()> {
+        let after = objects()?;
+        ensure!(after.len() == 1, "{} operators", after.len());
+        let container = &after[0]["status"]["containerStatuses"][0];
+        let ended = &container["lastState"]["terminated"];
+        let died: Vec<&str> =
+            ended["message"].as_str().context("it did not say where it died")?.lines().collect();
+        eprintln!("the operator died {} times: {}", container["restartCount"], died.join(" "));
+        ensure!(ended["exitCode"] == EXIT_CODE, "it ended otherwise: {ended}");
+        ensure!(died == steps, "it died at {died:?}");
+        let uid = self.pod.as_ref().map(|pod| pod.uid.as_str());
+        ensure!(after[0]["metadata"]["uid"].as_str() == uid, "it is another pod");
+        ensure!(container["restartCount"] == steps.len(), "restarts: {container}");
+        Ok(())
     }
 
     /// An operator without again.

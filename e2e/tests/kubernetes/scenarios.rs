@@ -6,7 +6,13 @@ mod api_server_away;
 mod bad_spec;
 mod change_of_mind;
 #[cfg(feature = "kubernetes-long")]
+mod lost_volume;
+#[cfg(feature = "kubernetes-long")]
 mod node_off;
 mod operator_killed;
 #[cfg(feature = "kubernetes-long")]
 mod pods_killed;
+#[cfg(feature = "kubernetes-long")]
+mod rebalance;
+#[cfg(feature = "kubernetes-long")]
+mod zone_roll;

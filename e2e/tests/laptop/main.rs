@@ -2,6 +2,7 @@
 
 mod big_file;
 mod examples;
+mod inputs;
 mod killed;
 mod project;
 mod readme;

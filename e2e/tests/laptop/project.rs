@@ -12,6 +12,8 @@ use e2e::vltava::{self, Server};
 use e2e::{process, wait};
 use tempfile::TempDir;
 
+use crate::inputs;
+
 #[derive(Debug)]
 pub(crate) struct Project {
     dir: TempDir,
@@ -21,12 +23,7 @@ impl Project {
     /// A copy of the example, its input files with it.
     pub(crate) fn copy_of(example: &str) -> Result<Self> {
         let dir = tempfile::tempdir()?;
-        for entry in fs::read_dir(repository("examples").join(example))? {
-            let entry = entry?;
-            if entry.file_type()?.is_file() {
-                fs::copy(entry.path(), dir.path().join(entry.file_name()))?;
-            }
-        }
+        inputs::copy(&repository("examples").join(example), dir.path())?;
         Ok(Self { dir })
     }
 

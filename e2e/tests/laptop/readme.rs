@@ -7,6 +7,8 @@ use e2e::kubectl::repository;
 use e2e::process;
 use e2e::vltava;
 
+use crate::inputs;
+
 /// How the README starts the binary.
 const PREFIX: &str = "$ cargo run --release -- ";
 
@@ -17,7 +19,7 @@ fn the_commands_of_the_readme_work() -> Result<()> {
     ensure!(commands.len() >= 2, "the README has only {} commands to run", commands.len());
 
     let clone = tempfile::tempdir()?;
-    copy(&repository("examples"), &clone.path().join("examples"))?;
+    inputs::copy(&repository("examples"), &clone.path().join("examples"))?;
     for arguments in commands {
         let mut command = vltava::command(arguments.split_whitespace())?;
         process::run(command.current_dir(clone.path()), "")
@@ -25,19 +27,5 @@ fn the_commands_of_the_readme_work() -> Result<()> {
     }
     let counts = clone.path().join("examples/wordcount/counts.txt");
     ensure!(counts.is_file(), "the README's first command left no counts.txt");
-    Ok(())
-}
-
-fn copy(from: &std::path::Path, to: &std::path::Path) -> Result<()> {
-    fs::create_dir_all(to)?;
-    for entry in fs::read_dir(from)? {
-        let entry = entry?;
-        let target = to.join(entry.file_name());
-        if entry.file_type()?.is_dir() {
-            copy(&entry.path(), &target)?;
-        } else {
-            fs::copy(entry.path(), target)?;
-        }
-    }
     Ok(())
 }

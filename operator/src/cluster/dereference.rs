@@ -3,11 +3,10 @@
 use crds::{Cluster, ClusterStatus};
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod};
-use kube::ResourceExt as _;
+use kube::{Client, ResourceExt as _};
 
 use super::names;
 use crate::api::{self, ApiFailure};
-use crate::context::Context;
 
 /// What is there.
 #[derive(Debug, Default)]
@@ -41,20 +40,20 @@ impl Live {
     }
 }
 
-pub(crate) async fn dereference(object: &Cluster, ctx: &Context) -> Result<Live, ApiFailure> {
+pub(crate) async fn dereference(object: &Cluster, client: &Client) -> Result<Live, ApiFailure> {
     let (name, namespace) = (object.name_any(), object.namespace().unwrap_or_default());
     let labels = names::labels(&name).query();
     let identity_name = names::identity(&name);
     let (sets, pods, claims, identity, fresh) = tokio::try_join!(
-        api::list::<StatefulSet>(&ctx.client, &namespace, &labels),
-        api::list(&ctx.client, &namespace, &labels),
-        api::list(&ctx.client, &namespace, &labels),
-        api::get::<ConfigMap>(&ctx.client, &namespace, &identity_name),
-        api::get::<Cluster>(&ctx.client, &namespace, &name),
+        api::list::<StatefulSet>(client, &namespace, &labels),
+        api::list(client, &namespace, &labels),
+        api::list(client, &namespace, &labels),
+        api::get::<ConfigMap>(client, &namespace, &identity_name),
+        api::get::<Cluster>(client, &namespace, &name),
     )?;
     let has_volume = if identity.is_none() && sets.is_empty() {
         let first = names::volume(&name, 0);
-        api::get::<PersistentVolumeClaim>(&ctx.client, &namespace, &first).await?.is_some()
+        api::get::<PersistentVolumeClaim>(client, &namespace, &first).await?.is_some()
     } else {
         false
     };

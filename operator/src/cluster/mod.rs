@@ -3,11 +3,12 @@
 //!
 //! A pass reads what is there ([`dereference`]), checks the spec ([`validate`]), applies what pods must find
 //! ([`build`], [`apply`]), asks [`plan`] for the one next step of a roll or of scaling and carries it out
-//! ([`perform`]), and says how things are ([`status`]).
+//! ([`perform`]), and says how things are ([`status`]). What a pass would do is foreseen in [`forecast`].
 
 mod apply;
 mod build;
 mod dereference;
+mod forecast;
 mod identity;
 mod names;
 mod perform;
@@ -36,6 +37,7 @@ use crate::safety::{BrokerDoor, Brokers};
 use crate::verdict::Verdict;
 use crate::workload::{ADMIN_PORT, KAFKA_PORT};
 
+pub(crate) use forecast::foresee;
 pub(crate) use names::{OWNER_KEY, bootstrap};
 pub(crate) use plan::bytes;
 pub(crate) use validate::broker_id;
@@ -56,7 +58,7 @@ async fn reconcile(object: &Cluster, ctx: &Context) -> Result<Outcome<ClusterSta
         ctx.kafka.forget(&bootstrap(&object.name_any(), &object.namespace().unwrap_or_default()));
         return Ok(Outcome::Gone);
     }
-    let live = dereference::dereference(object, ctx).await?;
+    let live = dereference::dereference(object, &ctx.client).await?;
     let random_id = protocol::Uuid::from_random(fastrand::u128(..)).to_string();
     let wanted = match validate::validate(object, &live, &ctx.config.image, &random_id) {
         Ok(wanted) => wanted,

@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 
 use super::{Reconciled, UNREACHABLE, again, one};
 use crate::api::ApiFailure;
+use crate::kafka::KafkaClients;
+use crate::preview::Previewer;
 use crate::testing::FakeApi;
 
 fn object(kind: &str, name: &str, spec: Value) -> Value {
@@ -288,4 +290,48 @@ async fn a_volume_that_goes_is_written_down_then_deleted_with_its_pod_and_made_a
     let cluster = api.get(&path::<Cluster>("demo")).unwrap();
     assert_eq!(cluster["status"]["scaling"], intent, "it is not done before it is back");
     assert_eq!(condition(&cluster, "Ready").0, "False");
+}
+
+/// What the API server is told to show to whoever makes this edit.
+async fn warnings(
+    api: &FakeApi,
+    ctx: &crate::context::Context,
+    pointer: &str,
+    value: Value,
+) -> Value {
+    let before = api.get(&path::<Cluster>("demo")).unwrap();
+    let mut after = before.clone();
+    *after.pointer_mut(pointer).unwrap() = value;
+    let review = json!({"request": {"uid": "u", "name": "demo", "namespace": "shop", "operation": "UPDATE",
+        "resource": {"group": "vltava.dev", "version": "v1alpha1", "resource": "clusters"},
+        "object": after, "oldObject": before}});
+    let review: crate::webhook::Review = serde_json::from_value(review).unwrap();
+    let previewer = Previewer {
+        client: ctx.client.clone(),
+        http: ctx.http.clone(),
+        kafka: KafkaClients::default(),
+        default_image: ctx.config.image.clone(),
+    };
+    let answer = previewer.answer(&review.request).await;
+    assert_eq!(answer["response"]["allowed"], true, "a forecast holds nothing up");
+    assert_eq!(api.writes(), [""; 0], "and changes nothing");
+    answer["response"]["warnings"].clone()
+}
+
+#[tokio::test]
+async fn an_edit_is_foretold_as_far_as_anybody_knows() {
+    let (api, ctx) = three_brokers(None).await;
+    let config = warnings(&api, &ctx, "/spec/config/num.partitions", json!("2")).await;
+    let restart =
+        "brokers 0, 1, 2 would be restarted, one at a time, for spec.config.num.partitions";
+    assert_eq!(config[0], restart);
+    // There are no brokers behind these pods.
+    assert!(config[1].as_str().unwrap().contains("is not known"), "{config}");
+    let two = warnings(&api, &ctx, "/spec/brokers/replicas", json!(2)).await;
+    assert!(two[0].as_str().unwrap().starts_with("broker 2 would be removed: "), "{two}");
+    let restarts = two[1].as_str().unwrap();
+    assert!(restarts.starts_with("brokers 0, 1 would be restarted"), "two do not replicate: {two}");
+    let bad = warnings(&api, &ctx, "/spec/brokers/replicas", json!(0)).await;
+    assert!(bad[0].as_str().unwrap().starts_with("the operator would not act on this: "), "{bad}");
+    assert_eq!(warnings(&api, &ctx, "/metadata/uid", json!("v")).await, Value::Null);
 }

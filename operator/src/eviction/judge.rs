@@ -1,20 +1,24 @@
 //! Asks, tells and writes what [`super::plan`] wants, for one eviction.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crds::Cluster;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::jiff::Timestamp;
 use kube::Client;
+use serde_json::Value;
 
 use super::candidate::{candidate, motion};
 use super::plan::{Known, Ruling, Step, next};
-use super::review::Eviction;
+use super::review::{self, Eviction};
 use crate::api::{self, ApiFailure};
 use crate::cluster;
 use crate::kafka::KafkaClients;
 use crate::labels::EVICTING;
+use crate::metrics::Metrics;
 use crate::safety::{Answer, Brokers, Order, Question, SafetyFailure};
+use crate::webhook::Request;
 
 /// Longest time for a ruling; the API server waits for ten seconds.
 const RULING: Duration = Duration::from_secs(8);
@@ -26,11 +30,28 @@ pub(crate) struct Judge {
     pub(crate) client: Client,
     pub(crate) http: reqwest::Client,
     pub(crate) kafka: KafkaClients,
+    pub(crate) metrics: Arc<Metrics>,
 }
 
 impl Judge {
+    /// The answer to a question about an eviction.
+    pub(crate) async fn answer(&self, request: &Request) -> Value {
+        let Some(eviction) = review::eviction(request) else { return request.allow(&[]) };
+        let ruling = self.rule(&eviction).await;
+        let (result, text) = match &ruling {
+            Ruling::Allow => ("allowed", "it may go"),
+            Ruling::Refuse(text) => ("refused", text.as_str()),
+        };
+        let (namespace, pod, dry_run) = (&eviction.namespace, &eviction.pod, eviction.dry_run);
+        tracing::info!(namespace, pod, dry_run, result, "an eviction: {text}");
+        if !dry_run {
+            self.metrics.ruled_on_eviction(result);
+        }
+        review::answer(request, &ruling)
+    }
+
     /// Whether a pod may be evicted. Whatever goes wrong is a no.
-    pub(crate) async fn rule(&self, eviction: &Eviction) -> Ruling {
+    async fn rule(&self, eviction: &Eviction) -> Ruling {
         match tokio::time::timeout(RULING, self.consider(eviction)).await {
             Ok(Ok(ruling)) => ruling,
             Ok(Err(failure)) => Ruling::Refuse(format!(

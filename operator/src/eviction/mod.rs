@@ -1,7 +1,7 @@
 //! `kubectl drain` and everything else that evicts pods: a broker goes when the brokers say that it may.
 //!
-//! The API server asks before it evicts a pod whose name is that of a broker of a Cluster ([`configuration`]), over
-//! TLS ([`crate::pki`]), in an AdmissionReview ([`review`]). Whether it may go is decided by [`plan`], a pure
+//! The API server asks before it evicts a pod whose name is that of a broker of a Cluster ([`crate::webhook`]); what it
+//! asks is read by [`review`]. Whether it may go is decided by [`plan`], a pure
 //! function of what is there ([`candidate`]) and what the brokers answer; [`judge`] asks, tells and writes. A refusal
 //! is 429 Too Many Requests, which `kubectl drain` tries again after five seconds; meanwhile leaders move off.
 //!
@@ -17,12 +17,9 @@
 //! each writes down what it is about to do (a mark on the pod, a changed StatefulSet) and then looks for the other's.
 
 mod candidate;
-mod configuration;
 mod judge;
 mod plan;
 mod review;
-mod server;
 
 pub(crate) use candidate::going;
-pub(crate) use configuration::keep;
-pub(crate) use server::{EvictionServer, ServerError};
+pub(crate) use judge::Judge;

@@ -1,40 +1,12 @@
-//! The API server's question and the answer: `AdmissionReview` of `admission.k8s.io/v1`, as
-//! <https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/> gives it.
+//! What is read from the API server's question about an eviction, and how the answer is put.
 
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::plan::Ruling;
+use crate::webhook::Request;
 
 /// Answers of this code and reason are tried again by whoever evicts, as those of a budget are.
-const TOO_MANY_REQUESTS: u16 = 429;
-
-/// What the API server sends.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Review {
-    pub(crate) request: Request,
-}
-
-/// Its question.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub(crate) struct Request {
-    uid: String,
-    /// Name of the pod.
-    name: String,
-    namespace: String,
-    resource: Resource,
-    sub_resource: String,
-    dry_run: bool,
-    object: Value,
-}
-
-#[derive(Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(default)]
-struct Resource {
-    group: String,
-    resource: String,
-}
+const TOO_MANY_REQUESTS: (u16, &str) = (429, "TooManyRequests");
 
 /// A pod that somebody wants to evict.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,41 +17,34 @@ pub(crate) struct Eviction {
     pub(crate) dry_run: bool,
 }
 
-impl Request {
-    /// The eviction; `None` for anything else, which is none of our business.
-    pub(crate) fn eviction(&self) -> Option<Eviction> {
-        let is_pod = self.resource.group.is_empty() && self.resource.resource == "pods";
-        if !is_pod || self.sub_resource != "eviction" || self.name.is_empty() {
-            return None;
-        }
-        // A client may say it in either place: `kubectl drain --dry-run=server` does in the Eviction.
-        let options = self.object.pointer("/deleteOptions/dryRun").and_then(Value::as_array);
-        let dry_run = self.dry_run || options.is_some_and(|all| !all.is_empty());
-        Some(Eviction { namespace: self.namespace.clone(), pod: self.name.clone(), dry_run })
+/// The eviction; `None` for anything else, which is none of our business.
+pub(crate) fn eviction(request: &Request) -> Option<Eviction> {
+    if !request.is_about("", "pods", "eviction") || request.name.is_empty() {
+        return None;
     }
+    // A client may say it in either place: `kubectl drain --dry-run=server` does in the Eviction.
+    let options = request.object.pointer("/deleteOptions/dryRun").and_then(Value::as_array);
+    let dry_run = request.dry_run || options.is_some_and(|all| !all.is_empty());
+    Some(Eviction { namespace: request.namespace.clone(), pod: request.name.clone(), dry_run })
+}
 
-    /// The answer.
-    pub(crate) fn answer(&self, ruling: &Ruling) -> Value {
-        let response = match ruling {
-            Ruling::Allow => json!({"uid": self.uid, "allowed": true}),
-            Ruling::Refuse(message) => json!({
-                "uid": self.uid,
-                "allowed": false,
-                "status": {
-                    "status": "Failure",
-                    "code": TOO_MANY_REQUESTS,
-                    "reason": "TooManyRequests",
-                    "message": message,
-                },
-            }),
-        };
-        json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": response})
+/// The answer.
+pub(crate) fn answer(request: &Request, ruling: &Ruling) -> Value {
+    match ruling {
+        Ruling::Allow => request.allow(&[]),
+        Ruling::Refuse(message) => {
+            let (code, reason) = TOO_MANY_REQUESTS;
+            request.refuse(code, reason, message)
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+    use crate::webhook::Review;
 
     fn review(changes: &[(&str, Value)]) -> Request {
         let mut json = json!({"request": {
@@ -95,14 +60,14 @@ mod tests {
 
     #[test]
     fn an_eviction_is_read_and_a_dry_run_seen_wherever_it_is_said() {
-        let plain = review(&[]).eviction().unwrap();
+        let plain = eviction(&review(&[])).unwrap();
         assert_eq!(
             (plain.pod.as_str(), plain.namespace.as_str(), plain.dry_run),
             ("demo-0-0", "shop", false)
         );
-        assert!(review(&[("/request/dryRun", json!(true))]).eviction().unwrap().dry_run);
+        assert!(eviction(&review(&[("/request/dryRun", json!(true))])).unwrap().dry_run);
         let options = review(&[("/request/object/deleteOptions", json!({"dryRun": ["All"]}))]);
-        assert!(options.eviction().unwrap().dry_run);
+        assert!(eviction(&options).unwrap().dry_run);
     }
 
     #[test]
@@ -113,16 +78,16 @@ mod tests {
             ("/request/resource/group", json!("apps")),
             ("/request/name", json!("")),
         ] {
-            assert_eq!(review(&[(pointer, value)]).eviction(), None, "{pointer}");
+            assert_eq!(eviction(&review(&[(pointer, value)])), None, "{pointer}");
         }
     }
 
     #[test]
     fn a_refusal_is_one_that_drain_tries_again() {
-        let answer = review(&[]).answer(&Ruling::Refuse("not yet".into()));
-        assert_eq!(answer["response"]["uid"], "u");
-        assert_eq!(answer["response"]["status"]["code"], 429);
-        assert_eq!(answer["response"]["status"]["reason"], "TooManyRequests");
-        assert_eq!(review(&[]).answer(&Ruling::Allow)["response"]["allowed"], true);
+        let refused = answer(&review(&[]), &Ruling::Refuse("not yet".into()));
+        assert_eq!(refused["response"]["uid"], "u");
+        assert_eq!(refused["response"]["status"]["code"], 429);
+        assert_eq!(refused["response"]["status"]["reason"], "TooManyRequests");
+        assert_eq!(answer(&review(&[]), &Ruling::Allow)["response"]["allowed"], true);
     }
 }

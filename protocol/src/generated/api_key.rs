@@ -190,6 +190,8 @@ pub enum ApiKey {
     DeleteShareGroupOffsets = 92,
     /// `QuorumMessage`
     QuorumMessage = 10001,
+    /// `PartitionTraffic`
+    PartitionTraffic = 10002,
 }
 
 impl ApiKey {
@@ -285,6 +287,7 @@ impl ApiKey {
         Self::AlterShareGroupOffsets,
         Self::DeleteShareGroupOffsets,
         Self::QuorumMessage,
+        Self::PartitionTraffic,
     ];
 
     /// Kafka's name, such as `Fetch`.
@@ -380,6 +383,7 @@ impl ApiKey {
             Self::AlterShareGroupOffsets => "AlterShareGroupOffsets",
             Self::DeleteShareGroupOffsets => "DeleteShareGroupOffsets",
             Self::QuorumMessage => "QuorumMessage",
+            Self::PartitionTraffic => "PartitionTraffic",
         }
     }
 
@@ -476,6 +480,7 @@ impl ApiKey {
             Self::AlterShareGroupOffsets => super::AlterShareGroupOffsetsRequest::VERSIONS,
             Self::DeleteShareGroupOffsets => super::DeleteShareGroupOffsetsRequest::VERSIONS,
             Self::QuorumMessage => super::QuorumMessageRequest::VERSIONS,
+            Self::PartitionTraffic => super::PartitionTrafficRequest::VERSIONS,
         }
     }
 
@@ -572,6 +577,7 @@ impl ApiKey {
             Self::AlterShareGroupOffsets => super::AlterShareGroupOffsetsRequest::FLEXIBLE_FROM,
             Self::DeleteShareGroupOffsets => super::DeleteShareGroupOffsetsRequest::FLEXIBLE_FROM,
             Self::QuorumMessage => super::QuorumMessageRequest::FLEXIBLE_FROM,
+            Self::PartitionTraffic => super::PartitionTrafficRequest::FLEXIBLE_FROM,
         }
     }
 
@@ -668,6 +674,7 @@ impl ApiKey {
             Self::AlterShareGroupOffsets => super::AlterShareGroupOffsetsRequest::LATEST_UNSTABLE,
             Self::DeleteShareGroupOffsets => super::DeleteShareGroupOffsetsRequest::LATEST_UNSTABLE,
             Self::QuorumMessage => super::QuorumMessageRequest::LATEST_UNSTABLE,
+            Self::PartitionTraffic => super::PartitionTrafficRequest::LATEST_UNSTABLE,
         }
     }
 
@@ -785,6 +792,7 @@ impl TryFrom<i16> for ApiKey {
             91 => Self::AlterShareGroupOffsets,
             92 => Self::DeleteShareGroupOffsets,
             10001 => Self::QuorumMessage,
+            10002 => Self::PartitionTraffic,
             other => return Err(other),
         })
     }

@@ -326,6 +326,10 @@ pub mod offset_for_leader_epoch_request;
 #[rustfmt::skip]
 pub mod offset_for_leader_epoch_response;
 #[rustfmt::skip]
+pub mod partition_traffic_request;
+#[rustfmt::skip]
+pub mod partition_traffic_response;
+#[rustfmt::skip]
 pub mod produce_request;
 #[rustfmt::skip]
 pub mod produce_response;
@@ -642,6 +646,8 @@ pub use offset_fetch_request::OffsetFetchRequest;
 pub use offset_fetch_response::OffsetFetchResponse;
 pub use offset_for_leader_epoch_request::OffsetForLeaderEpochRequest;
 pub use offset_for_leader_epoch_response::OffsetForLeaderEpochResponse;
+pub use partition_traffic_request::PartitionTrafficRequest;
+pub use partition_traffic_response::PartitionTrafficResponse;
 pub use produce_request::ProduceRequest;
 pub use produce_response::ProduceResponse;
 pub use push_telemetry_request::PushTelemetryRequest;
@@ -898,6 +904,8 @@ macro_rules! with_every_message {
             OffsetFetchResponse
             OffsetForLeaderEpochRequest
             OffsetForLeaderEpochResponse
+            PartitionTrafficRequest
+            PartitionTrafficResponse
             ProduceRequest
             ProduceResponse
             PushTelemetryRequest

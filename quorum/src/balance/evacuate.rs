@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use protocol::Str;
 
-use super::load::{Loads, is_at_rest, size, under_way};
-use super::{Blocked, Plan, Sizes};
-use crate::image::MetadataImage;
+use super::load::{Loads, Weight, is_at_rest, size, under_way};
+use super::{Blocked, Plan, Sizes, Survey};
+use crate::image::{MetadataImage, PartitionImage};
 
 /// What is still on brokers that go.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -60,8 +60,13 @@ pub fn remaining(image: &MetadataImage, sizes: &Sizes, brokers: &[i32]) -> Remai
 }
 
 /// The next moves off `leaving`, so many that at most `max_moving` partitions of the cluster are being moved.
-pub fn evacuate(image: &MetadataImage, sizes: &Sizes, leaving: &[i32], max_moving: usize) -> Plan {
-    let mut loads = Loads::of(image, sizes, leaving);
+pub fn evacuate(
+    image: &MetadataImage,
+    survey: &Survey,
+    leaving: &[i32],
+    max_moving: usize,
+) -> Plan {
+    let mut loads = Loads::of(image, survey, leaving);
     let mut plan = Plan::default();
     let mut room = max_moving.saturating_sub(under_way(image));
     for topic in image.topics().iter() {
@@ -70,33 +75,35 @@ pub fn evacuate(image: &MetadataImage, sizes: &Sizes, leaving: &[i32], max_movin
             if !target.iter().any(|id| leaving.contains(id)) {
                 continue;
             }
-            let bytes = size(sizes, topic, index);
-            let Some(replicas) = without(&mut loads, &target, leaving, bytes) else {
-                plan.blocked.push(Blocked {
-                    topic: topic.name.clone(),
-                    why: format!(
-                        "partition {index} has {} replicas and {} brokers would be left; \
-                         add brokers, or lower its replication factor",
-                        target.len(),
-                        loads.0.len()
-                    ),
-                });
-                continue;
+            let weight = Weight::of(survey, topic, index);
+            let replicas = match without(&mut loads, partition, &target, leaving, &weight) {
+                Ok(replicas) => replicas,
+                Err(why) => {
+                    let why = format!("partition {index} cannot move: {why}");
+                    plan.blocked.push(Blocked { topic: topic.name.clone(), why });
+                    continue;
+                }
             };
             // A move that is under way to another broker that leaves is overridden; others wait for their turn.
             if room == 0 && is_at_rest(partition) {
                 continue;
             }
             room = room.saturating_sub(usize::from(is_at_rest(partition)));
-            plan.add((&topic.name, index), partition, replicas, bytes);
+            plan.add((&topic.name, index), partition, replicas, weight.bytes);
         }
     }
     plan
 }
 
-/// The replicas with others in the places of those that leave.
-fn without(loads: &mut Loads, target: &[i32], leaving: &[i32], bytes: u64) -> Option<Vec<i32>> {
-    loads.remove(target, bytes);
+/// The replicas with others in the places of those that leave, or why there are none.
+fn without(
+    loads: &mut Loads,
+    partition: &PartitionImage,
+    target: &[i32],
+    leaving: &[i32],
+    weight: &Weight,
+) -> Result<Vec<i32>, String> {
+    loads.remove(target, weight);
     let mut replicas = target.to_vec();
     for position in 0..replicas.len() {
         if !leaving.contains(&replicas[position]) {
@@ -104,12 +111,21 @@ fn without(loads: &mut Loads, target: &[i32], leaving: &[i32], bytes: u64) -> Op
         }
         let others: Vec<i32> =
             replicas.iter().copied().filter(|id| !leaving.contains(id)).collect();
-        let Some(home) = loads.best_beside(&others, position == 0) else {
-            loads.add(target, bytes);
-            return None;
+        let holds = (&*partition.replicas, weight.bytes);
+        let Some(home) = loads.best_beside(&others, position == 0, holds) else {
+            loads.add(target, weight);
+            return Err(loads.no_room(&others, weight.bytes).unwrap_or_else(|| {
+                format!(
+                    "it has {} replicas and {} brokers would be left; add brokers, or lower its replication factor",
+                    target.len(),
+                    loads.brokers.len()
+                )
+            }));
         };
         replicas[position] = home;
     }
-    loads.add(&replicas, bytes);
-    Some(replicas)
+    loads.add(&replicas, weight);
+    let new = replicas.iter().copied().filter(|id| !partition.replicas.contains(id));
+    loads.take_room(new, weight.bytes);
+    Ok(replicas)
 }

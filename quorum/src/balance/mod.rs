@@ -1,33 +1,37 @@
 //! Plans moves of partitions: off brokers that go ([`evacuate`]), on to brokers that have too few ([`spread`]),
 //! and to another number of replicas ([`resize`]).
 //!
-//! Pure: from the image and what is known of partitions' sizes to reassignments, a bounded number at a time. What is under
-//! way is in the image, so planning again after any interruption goes on where it was.
+//! Pure: from the image and what the brokers say of themselves ([`Survey`]: bytes of partitions, traffic, room on disks) to
+//! reassignments, a bounded number at a time. What is under way is in the image, so planning again after any interruption
+//! goes on where it was.
 //!
 //! Plans move as little as possible: a partition loses only replicas that must go, and replicas that are in the right place
-//! stay there.
+//! stay there. No plan fills a disk: a broker gets nothing that would leave less than [`Disk::headroom`] of it free, and
+//! nothing at all while it does not say how much there is.
 
+mod board;
 mod evacuate;
+mod even;
+mod leaders;
 mod load;
 mod resize;
 mod spread;
+mod survey;
 #[cfg(test)]
 mod testing;
+mod traffic;
 
-use std::collections::HashMap;
-
-use protocol::{Str, Uuid};
+use protocol::Str;
 
 pub use evacuate::{Remaining, evacuate, remaining};
 pub use load::{bytes_under_way, under_way};
 pub use resize::{Misfits, misfits, resize};
 pub use spread::spread;
+pub use survey::{Disk, Report, Sizes, Survey};
+pub use traffic::{Rate, Traffic};
 
 use crate::controller::Reassignment;
 use crate::image::PartitionImage;
-
-/// Bytes of partitions, by topic id and index; those that are missing count as empty.
-pub type Sizes = HashMap<(Uuid, i32), u64>;
 
 /// What shall be moved next.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

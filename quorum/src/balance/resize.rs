@@ -2,9 +2,9 @@
 
 use std::cmp::Reverse;
 
-use super::load::{Loads, is_at_rest, size, under_way};
-use super::{Blocked, Plan, Sizes};
-use crate::image::{MetadataImage, PartitionImage, TopicImage};
+use super::load::{Loads, Weight, is_at_rest, size, under_way};
+use super::{Blocked, Plan, Sizes, Survey};
+use crate::image::{MetadataImage, PartitionImage};
 
 /// How far a topic is from a number of replicas.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -45,13 +45,13 @@ pub fn misfits(
 /// overridden. New replicas go to racks that have none, then to brokers that have few; preferred leaders stay.
 pub fn resize(
     image: &MetadataImage,
-    sizes: &Sizes,
+    survey: &Survey,
     topic: &str,
     factor: usize,
     max_moving: usize,
 ) -> Option<Plan> {
     let topic = image.topic(topic)?;
-    let mut loads = Loads::of(image, sizes, &[]);
+    let mut loads = Loads::of(image, survey, &[]);
     let mut plan = Plan::default();
     let mut room = max_moving.saturating_sub(under_way(image));
     for (index, partition) in topic.iter() {
@@ -59,56 +59,60 @@ pub fn resize(
         if target.len() == factor || (room == 0 && is_at_rest(partition)) {
             continue;
         }
-        let bytes = size(sizes, topic, index);
-        let Some(replicas) = resized(&mut loads, partition, target, factor, bytes) else {
-            plan.blocked.push(blocked(topic, factor, loads.0.len()));
-            return Some(plan);
+        let weight = Weight::of(survey, topic, index);
+        let replicas = match resized(&mut loads, partition, target, factor, &weight) {
+            Ok(replicas) => replicas,
+            Err(why) => {
+                plan.blocked.push(Blocked { topic: topic.name.clone(), why });
+                return Some(plan);
+            }
         };
         room = room.saturating_sub(usize::from(is_at_rest(partition)));
-        plan.add((&topic.name, index), partition, replicas, bytes);
+        plan.add((&topic.name, index), partition, replicas, weight.bytes);
     }
     Some(plan)
 }
 
-fn blocked(topic: &TopicImage, factor: usize, brokers: usize) -> Blocked {
-    let why = format!(
-        "{factor} replicas need {factor} brokers and there are {brokers}; \
-         add brokers, or ask for fewer replicas"
-    );
-    Blocked { topic: topic.name.clone(), why }
-}
-
-/// The replicas with some more or some fewer; `None` if there are too few brokers.
+/// The replicas with some more or some fewer, or why there are no more.
 fn resized(
     loads: &mut Loads,
     partition: &PartitionImage,
     target: Vec<i32>,
     factor: usize,
-    bytes: u64,
-) -> Option<Vec<i32>> {
+    weight: &Weight,
+) -> Result<Vec<i32>, String> {
     let mut replicas = target.clone();
-    loads.remove(&target, bytes);
+    loads.remove(&target, weight);
+    let holds = (&*partition.replicas, weight.bytes);
     while replicas.len() < factor {
-        let Some(home) = loads.best_beside(&replicas, replicas.is_empty()) else {
-            loads.add(&target, bytes);
-            return None;
+        let Some(home) = loads.best_beside(&replicas, replicas.is_empty(), holds) else {
+            loads.add(&target, weight);
+            return Err(loads.no_room(&replicas, weight.bytes).unwrap_or_else(|| {
+                format!(
+                    "{factor} replicas need {factor} brokers and there are {}; \
+                     add brokers, or ask for fewer replicas",
+                    loads.brokers.len()
+                )
+            }));
         };
         replicas.push(home);
     }
     while replicas.len() > factor.max(1) {
-        let position = worst(loads, partition, &replicas)?;
+        let Some(position) = worst(loads, partition, &replicas) else { break };
         replicas.remove(position);
     }
-    loads.add(&replicas, bytes);
-    Some(replicas)
+    loads.add(&replicas, weight);
+    let new = replicas.iter().copied().filter(|id| !partition.replicas.contains(id));
+    loads.take_room(new, weight.bytes);
+    Ok(replicas)
 }
 
 /// The position of the replica that is missed least: one that is down or behind, then one that shares its rack, then one on
 /// a broker with many. The first stays if it can: it is the preferred leader.
 fn worst(loads: &Loads, partition: &PartitionImage, replicas: &[i32]) -> Option<usize> {
-    let rack = |id: i32| loads.0.get(&id).and_then(|load| load.rack.as_ref());
+    let rack = |id: i32| loads.rack(id);
     let rank = |&(position, id): &(usize, &i32)| {
-        let load = loads.0.get(id);
+        let load = loads.brokers.get(id);
         let shares = replicas.iter().any(|other| other != id && rack(*other) == rack(*id));
         (
             load.is_none(),

@@ -1,121 +1,95 @@
-//! From brokers that have many replicas on to brokers that have few.
+//! From brokers that have much on to brokers that have little.
+//!
+//! In this order, and what comes later never undoes what came before: equally many replicas; bytes on disk; bytes a second
+//! written ([`even`](super::even)); then, copying nothing, equally many preferred leaders, and bytes a second that those
+//! send ([`leaders`](super::leaders)). Every step lowers that list of measures, so planning ends, and a plan made on the
+//! result of a whole plan is empty.
 
-use super::load::{Loads, is_at_rest, size, under_way};
-use super::{Plan, Sizes};
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+
+use super::board::Board;
+use super::even::{Resource, even_out};
+use super::leaders::turn_leaders;
+use super::load::under_way;
+use super::{Plan, Survey};
 use crate::image::MetadataImage;
 
-/// A partition that may be moved.
-struct Candidate {
-    topic: String,
-    partition: i32,
-    replicas: Vec<i32>,
-    bytes: u64,
-    moved: bool,
-}
-
-/// The next moves towards brokers with equally many replicas, so many that at most `max_moving` partitions of the cluster
-/// are being moved; then, where nothing has to be copied any more, changes of the preferred leader.
-pub fn spread(image: &MetadataImage, sizes: &Sizes, max_moving: usize) -> Plan {
-    let mut loads = Loads::of(image, sizes, &[]);
-    let mut candidates = candidates(image, sizes);
-    let room = max_moving.saturating_sub(under_way(image));
-    let mut plan = Plan::default();
-    let mut moves = 0;
-    while moves < room && step(&mut loads, &mut candidates) {
-        moves += 1;
-    }
-    if moves == 0 && under_way(image) == 0 {
-        turn_leaders(&mut loads, &mut candidates, max_moving);
-    }
-    for candidate in candidates.into_iter().filter(|candidate| candidate.moved) {
-        let name = (candidate.topic.as_str(), candidate.partition);
-        let Some(before) = image.partition(name.0, name.1) else { continue };
-        plan.add(name, before, candidate.replicas, candidate.bytes);
-    }
-    plan
-}
-
-/// Partitions at rest, the smallest first: of equally good moves the cheapest is taken.
-fn candidates(image: &MetadataImage, sizes: &Sizes) -> Vec<Candidate> {
-    let mut candidates = Vec::new();
-    for topic in image.topics().iter() {
-        for (index, partition) in topic.iter().filter(|(_, partition)| is_at_rest(partition)) {
-            candidates.push(Candidate {
-                topic: topic.name.to_string(),
-                partition: index,
-                replicas: partition.replicas.to_vec(),
-                bytes: size(sizes, topic, index),
-                moved: false,
-            });
+/// The next moves towards brokers with equal shares, so many that at most `max_moving` partitions of the cluster are being
+/// moved; and, where nothing else is left to copy, changes of the preferred leader.
+pub fn spread(image: &MetadataImage, survey: &Survey, max_moving: usize) -> Plan {
+    let mut board = Board::of(image, survey, max_moving);
+    let at_rest = under_way(image) == 0;
+    loop {
+        let mut steps = even_counts(&mut board);
+        steps += even_out(&mut board, Resource::Disk, None);
+        steps += even_out(&mut board, Resource::BytesIn, Some(Resource::Disk));
+        // Later ones may go by what is there when nothing moves any more.
+        if steps == 0 && at_rest {
+            steps += turn_leaders(&mut board);
+        }
+        if steps == 0 {
+            return board.plan(image);
         }
     }
-    candidates
-        .sort_by(|a, b| (a.bytes, &a.topic, a.partition).cmp(&(b.bytes, &b.topic, b.partition)));
-    candidates
 }
 
-/// One replica from a broker with most to the one with fewest, as long as they differ by more than one.
-fn step(loads: &mut Loads, candidates: &mut [Candidate]) -> bool {
-    let Some((&to, least)) = loads.0.iter().min_by_key(|(id, load)| (load.replicas, **id)) else {
-        return false;
-    };
-    let least = least.replicas;
-    let mut givers: Vec<(i32, usize)> =
-        loads.0.iter().map(|(id, load)| (*id, load.replicas)).collect();
-    givers.sort_by_key(|(id, replicas)| (std::cmp::Reverse(*replicas), *id));
-    for (from, replicas) in givers {
-        if replicas <= least + 1 {
-            return false;
-        }
-        let movable = candidates.iter_mut().find(|candidate| {
-            !candidate.moved
-                && candidate.replicas.contains(&from)
-                && !candidate.replicas.contains(&to)
-                && keeps_racks(loads, &candidate.replicas, from, to)
-        });
-        if let Some(candidate) = movable {
-            loads.remove(&candidate.replicas, candidate.bytes);
-            for id in candidate.replicas.iter_mut().filter(|id| **id == from) {
-                *id = to;
+/// Replicas from brokers with most to brokers with fewest, as long as they differ by more than one; gives the steps made.
+fn even_counts(board: &mut Board) -> usize {
+    let mut steps = 0;
+    loop {
+        // Who gets nothing now may get something when others have moved.
+        let mut stuck = BTreeSet::new();
+        let before = steps;
+        while board.budget > 0
+            && let Some(to) = least(board, &stuck)
+        {
+            if step(board, to) {
+                steps += 1;
+            } else {
+                stuck.insert(to);
             }
-            loads.add(&candidate.replicas, candidate.bytes);
-            candidate.moved = true;
+        }
+        if steps == before {
+            return steps;
+        }
+    }
+}
+
+/// The broker with the fewest replicas that others may have too many beside.
+fn least(board: &Board, stuck: &BTreeSet<i32>) -> Option<i32> {
+    let most = board.loads.brokers.values().map(|load| load.replicas).max()?;
+    let open = board.loads.brokers.iter().filter(|(id, _)| !stuck.contains(id));
+    let (id, load) = open.min_by_key(|(id, load)| (load.replicas, **id))?;
+    (most > load.replicas + 1).then_some(*id)
+}
+
+/// One replica to `to`, from a broker with as many more as possible.
+fn step(board: &mut Board, to: i32) -> bool {
+    let has = |id: i32| board.loads.brokers.get(&id).map_or(0, |load| load.replicas);
+    let enough = has(to) + 1;
+    let mut givers: Vec<i32> =
+        board.loads.brokers.keys().copied().filter(|id| has(*id) > enough).collect();
+    givers.sort_by_key(|id| (Reverse(has(*id)), *id));
+    let mut refused = None;
+    for from in givers {
+        let movable = || {
+            (0..).zip(&board.candidates).filter(|(_, candidate)| board.may_go(candidate, from, to))
+        };
+        if let Some((index, _)) = movable().find(|(_, candidate)| board.fits(candidate, to)) {
+            board.replace(index, from, to);
             return true;
         }
+        refused =
+            refused.or_else(|| movable().next().map(|(_, candidate)| candidate.topic.clone()));
+    }
+    if let Some(topic) = refused {
+        board.refuse(topic, to);
     }
     false
 }
 
-/// Whether a partition is on as many racks with `to` in the place of `from`.
-fn keeps_racks(loads: &Loads, replicas: &[i32], from: i32, to: i32) -> bool {
-    let rack = |id: &i32| loads.0.get(id).and_then(|load| load.rack.clone());
-    let count = |ids: &[i32]| {
-        let mut racks: Vec<_> = ids.iter().filter_map(rack).collect();
-        racks.sort();
-        racks.dedup();
-        racks.len()
-    };
-    let after: Vec<i32> = replicas.iter().map(|id| if *id == from { to } else { *id }).collect();
-    count(&after) >= count(replicas)
-}
-
-/// Preferred leaders from brokers with most to brokers with fewer; no record moves.
-fn turn_leaders(loads: &mut Loads, candidates: &mut [Candidate], limit: usize) {
-    for _ in 0..limit {
-        let turn = candidates.iter_mut().filter(|candidate| !candidate.moved).find_map(|c| {
-            let led = |id: &i32| loads.0.get(id).map(|load| load.preferred);
-            let now = led(c.replicas.first()?)?;
-            let (position, least) =
-                c.replicas.iter().enumerate().skip(1).min_by_key(|(_, id)| led(id))?;
-            (led(least)? + 1 < now).then_some((c, position))
-        });
-        let Some((candidate, position)) = turn else { return };
-        loads.remove(&candidate.replicas, candidate.bytes);
-        candidate.replicas.swap(0, position);
-        loads.add(&candidate.replicas, candidate.bytes);
-        candidate.moved = true;
-    }
-}
-
+#[cfg(test)]
+mod properties;
 #[cfg(test)]
 mod tests;

@@ -1,8 +1,10 @@
 //! Clusters to plan for.
 
+use std::collections::HashMap;
+
 use protocol::Uuid;
 
-use super::Plan;
+use super::{Disk, Plan, Rate, Sizes, Survey, Traffic};
 use crate::controller::Reassignment;
 use crate::image::MetadataImage;
 use crate::record::{BrokerChange, BrokerRecord, MetadataRecord, PartitionChange, PartitionRecord};
@@ -93,4 +95,21 @@ pub(super) fn new_replicas(image: &MetadataImage, plan: &Plan) -> usize {
         m.replicas.as_ref().unwrap().iter().filter(|id| !was.contains(id)).count()
     };
     plan.moves.iter().map(new).sum()
+}
+
+/// Disks with room for anything, and nothing that is known of partitions.
+pub(super) fn roomy(image: &MetadataImage) -> Survey {
+    let disk = Disk { total: 1 << 50, usable: 1 << 49, coming: 0 };
+    let disks = image.brokers().map(|broker| (broker.id, disk)).collect();
+    Survey { disks, ..Survey::default() }
+}
+
+/// Partitions of [`cluster`]'s topic with so many bytes, bytes in and bytes out.
+pub(super) fn measured(image: &MetadataImage, weights: &[(u64, u64, u64)]) -> Survey {
+    let id = image.topic("t").unwrap().id;
+    let keys = || (0..).map(|index| (id, index));
+    let sizes: Sizes = keys().zip(weights.iter().map(|(bytes, ..)| *bytes)).collect();
+    let rates = weights.iter().map(|&(_, bytes_in, bytes_out)| Rate { bytes_in, bytes_out });
+    let rates: HashMap<_, _> = keys().zip(rates).collect();
+    Survey { sizes, traffic: Traffic::known(rates), ..roomy(image) }
 }

@@ -9,7 +9,7 @@ use protocol::records::batches;
 use replica::{Assignment, Replica, Rules};
 use sim::SimDisk;
 use storage::log::{FlushPlan, Read};
-use storage::{Disk, LogConfig, LogDir};
+use storage::{BoundedDisk, Disk, LogConfig, LogDir};
 
 const TOPIC: &str = "t";
 const TOPIC_ID: &str = "AAAAAAAAAAAAAAAAAAAAAQ";
@@ -40,7 +40,7 @@ impl Node {
     }
 
     pub(crate) fn start(&mut self, rules: Rules, assignment: Assignment, now_ms: i64) {
-        let disk: Arc<dyn Disk> = Arc::new(self.disk.clone());
+        let disk: Arc<dyn Disk> = Arc::new(BoundedDisk::new(Arc::new(self.disk.clone()), 2));
         let dir = LogDir::open(disk, Path::new("/data")).expect("the folder opens");
         let config =
             LogConfig { segment_bytes: 600, index_interval_bytes: 100, ..LogConfig::default() };

@@ -61,8 +61,7 @@ impl World {
                 let topic_id = topic_id.as_deref();
                 let by_id = if by_name { None } else { topic_id };
                 if !image.claims(machine as i32, &topic, partition, by_id) {
-                    let tag = topic_id.unwrap_or("unclaimed");
-                    process.log_dir.put_aside(&topic, partition, tag)?;
+                    process.log_dir.put_aside(&topic, partition, topic_id)?;
                 }
             }
             let mut names = process.log_dir.disk().list(process.log_dir.path())?;

@@ -158,7 +158,11 @@ impl Bug {
                 | Bug::Controller(
                     C::BrokerEpochIgnored | C::PartitionEpochIgnored | C::TopicIdIgnored
                 )
-                | Bug::Broker(Mistake::EpochNotedUnflushed | Mistake::CoordinatorServesUncommitted)
+                | Bug::Broker(
+                    Mistake::CommitsUnfenced
+                        | Mistake::CoordinatorServesUncommitted
+                        | Mistake::EpochNotedUnflushed
+                )
         )
     }
 

@@ -10,7 +10,7 @@ use quorum::MetadataImage;
 use quorum::controller::ControllerSettings;
 use quorum::node::{Limits, NodeConfig, QuorumNode};
 use quorum::raft::Voter;
-use storage::{Disk, DiskError, EpochFile, LogDir, Reserve, ReservedDisk, WriteGate};
+use storage::{BoundedDisk, Disk, DiskError, EpochFile, LogDir, Reserve, ReservedDisk, WriteGate};
 
 use super::calls::PendingCall;
 use super::fetcher::Fetcher;
@@ -30,6 +30,9 @@ const WALL_MS: i64 = 1_780_000_000_000;
 
 /// What is kept free for the metadata, in proportion to logs of some kilobytes.
 const RESERVE_BYTES: u64 = 3_000;
+
+/// Log files that a process keeps open: fewer than it has, so that all the time one is closed for another.
+const KEPT_FILES: usize = 3;
 
 /// A machine with its disk and clocks.
 #[derive(Debug)]
@@ -171,7 +174,8 @@ impl Machine {
         for folder in dir.ancestors() {
             self.disk.sync_dir(folder).map_err(|e| text(&e))?;
         }
-        let disk: Arc<dyn Disk> = Arc::new(self.disk.clone());
+        let disk: Arc<dyn Disk> =
+            Arc::new(BoundedDisk::new(Arc::new(self.disk.clone()), KEPT_FILES));
         let log_dir = LogDir::open(Arc::clone(&disk), &dir).map_err(|e| text(&e))?;
         let gate = Arc::new(Mutex::new(WriteGate::default()));
         let told = Arc::clone(&gate);

@@ -132,7 +132,10 @@ impl World {
                 return Some(format!("{id} has a folder that nobody claims: {stray:?}"));
             }
             let left = |name: &&String| {
-                let stray = name.ends_with("-stray") && !process.strays.contains(name);
+                // One that does not say whose it is was never flushed, and is out of the way as well.
+                let stray = name.ends_with("-stray")
+                    && !name.ends_with(".unclaimed-stray")
+                    && !process.strays.contains(name);
                 name.ends_with("-delete") || stray
             };
             names.iter().find(left).map(|name| format!("{id} was there, and keeps {name}"))

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use protocol::records::{Batch, BatchBuilder, Compression};
 use sim::SimDisk;
 use storage::log::AppendError;
-use storage::{Disk, DiskFailure, Log, LogConfig, LogDir};
+use storage::{BoundedDisk, Disk, DiskFailure, Log, LogConfig, LogDir};
 
 fn batch(value: u8) -> Batch {
     let mut builder = BatchBuilder::new(Compression::None);
@@ -13,7 +13,7 @@ fn batch(value: u8) -> Batch {
 }
 
 fn open(disk: &SimDisk) -> (LogDir, Log) {
-    let disk: Arc<dyn Disk> = Arc::new(disk.clone());
+    let disk: Arc<dyn Disk> = Arc::new(BoundedDisk::new(Arc::new(disk.clone()), 1));
     let dir = LogDir::open(disk, Path::new("/data")).unwrap();
     let config = LogConfig { segment_bytes: 2_000, ..LogConfig::default() };
     let (log, _) = dir.open_log("t", 0, "id", config, 0).unwrap();
@@ -44,6 +44,28 @@ fn a_full_disk_refuses_and_takes_again_when_there_is_room() {
         disk.crash();
         let (_, log) = open(&disk);
         assert_eq!(log.end_offset(), taken + 1);
+    }
+}
+
+/// A new log's file is made with its first record: a flush from before says nothing of its name.
+#[test]
+fn a_first_record_is_there_whatever_was_flushed_before() {
+    for seed in 0..50 {
+        let disk = SimDisk::new(seed);
+        for folder in ["/", "/data"] {
+            disk.create_dir(Path::new(folder)).unwrap();
+            disk.sync_dir(Path::new(folder)).unwrap();
+        }
+        let (dir, mut log) = open(&disk);
+        log.flush().unwrap();
+        let plan = log.plan_flush();
+        log.append(&batch(0), 0, None, 0).unwrap();
+        plan.run().unwrap();
+        log.flushed(&plan);
+        log.flush().unwrap();
+        drop((dir, log));
+        disk.crash();
+        assert_eq!(open(&disk).1.end_offset(), 1, "seed {seed}");
     }
 }
 

@@ -12,10 +12,12 @@ use protocol::records::{Batch, BatchBuilder, Compression, batches};
 use sim::SimDisk;
 use storage::log::{Appended, Read};
 use storage::producers::SequenceCheck;
-use storage::{Disk, DiskError, Log, LogConfig, LogDir};
+use storage::{BoundedDisk, Disk, DiskError, Log, LogConfig, LogDir};
 
 pub(crate) const DIR: &str = "/data";
 const PARTITIONS: usize = 2;
+/// Log files that are kept open.
+const KEPT_FILES: usize = 1;
 const PRODUCERS: i64 = 3;
 
 /// What should be in one partition.
@@ -81,7 +83,8 @@ impl Workload {
     }
 
     fn start(&self) -> Result<Life, Box<dyn std::error::Error>> {
-        let disk: Arc<dyn Disk> = Arc::new(self.disk.clone());
+        let disk: Arc<dyn Disk> =
+            Arc::new(BoundedDisk::new(Arc::new(self.disk.clone()), KEPT_FILES));
         let dir = LogDir::open(disk, Path::new(DIR))?;
         let mut logs = Vec::new();
         for i in 0..PARTITIONS {

@@ -15,7 +15,7 @@ pub enum DiskFailure {
     NotFound,
     /// Not allowed to (EACCES, EPERM, EROFS).
     Denied,
-    /// Too many open files.
+    /// Too many open files, of the process (EMFILE) or of the system (ENFILE).
     Descriptors,
     /// Everything else, EIO among it: the device cannot be trusted.
     Failed,
@@ -38,7 +38,9 @@ pub struct DiskError {
 fn hint(failure: DiskFailure) -> &'static str {
     match failure {
         DiskFailure::Full => " (free space on this volume or enlarge it)",
-        DiskFailure::Descriptors => " (raise the limit of open files, ulimit -n)",
+        DiskFailure::Descriptors => {
+            " (no file descriptor is left: raise the limit of open files, ulimit -n or LimitNOFILE=)"
+        }
         _ => "",
     }
 }

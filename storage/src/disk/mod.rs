@@ -4,6 +4,9 @@
 //! A write is durable only after [`DiskFile::sync`]; a created, renamed or removed name only after
 //! [`Disk::sync_dir`] on its folder.
 
+mod bounded;
+#[cfg(test)]
+mod bounded_tests;
 mod error;
 mod os;
 mod reserved;
@@ -16,6 +19,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+pub use bounded::BoundedDisk;
 pub use error::{DiskError, DiskFailure};
 pub use os::OsDisk;
 pub use reserved::{OnRelease, Reserve, ReservedDisk};
@@ -38,6 +42,17 @@ pub enum OpenMode {
 pub trait Disk: Send + Sync + Debug {
     /// Opens or creates a file.
     fn open(&self, path: &Path, mode: OpenMode) -> Result<Arc<dyn DiskFile>, DiskError>;
+    /// Opens or creates a file that is held for long. A disk that must do with few descriptors may close it while it is not
+    /// used, and opens it again by its name: one that was closed when its name went (removed or renamed, or its folder was)
+    /// gives [`DiskFailure::NotFound`] from then on, and so does one that was opened a second time in the meantime.
+    fn open_kept(&self, path: &Path, mode: OpenMode) -> Result<Arc<dyn DiskFile>, DiskError> {
+        self.open(path, mode)
+    }
+    /// As [`Disk::open_kept`] of a file that does not exist yet. It may be made as late as by the first call that needs it,
+    /// and that is where it fails then.
+    fn create_kept(&self, path: &Path) -> Result<Arc<dyn DiskFile>, DiskError> {
+        self.open_kept(path, OpenMode::Create)
+    }
     /// Removes a file; a missing file is not an error.
     fn remove(&self, path: &Path) -> Result<(), DiskError>;
     /// Renames a file or folder, replacing a file that has the new name.

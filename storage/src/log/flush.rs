@@ -85,8 +85,10 @@ impl Log {
     /// came in between, after which other records may be at these offsets.
     pub fn flushed(&mut self, plan: &FlushPlan) -> bool {
         self.unsynced.retain(|s| !plan.closed.iter().any(|done| Arc::ptr_eq(s, done)));
-        // A segment made after the plan needs another sync of the folder.
-        if plan.names && plan.end.segment_base == self.active().base_offset() {
+        // A segment made after the plan needs another sync of the folder, and so does one that had no record: its file may be
+        // made with the first.
+        let made = plan.end.position > 0;
+        if plan.names && made && plan.end.segment_base == self.active().base_offset() {
             self.names_unsynced = false;
         }
         self.folder_unsynced &= !plan.folder;
@@ -129,6 +131,10 @@ impl Log {
     /// # Errors
     /// The first failed call.
     pub fn close(&mut self) -> Result<(), DiskError> {
+        if self.end_offset == 0 {
+            // Nothing was ever kept in it: a start makes the same of whatever a crash leaves of its folder.
+            return Ok(());
+        }
         self.flush()?;
         self.producers.write_snapshot(&*self.disk, &self.dir, self.end_offset)?;
         self.active().seal()?;

@@ -69,12 +69,16 @@ fn u32_at(bytes: &[u8], at: usize) -> u32 {
 }
 
 /// One index file and the entries that are not in it yet.
+///
+/// It is opened for each write, of hundreds of entries, and closed again. An error of the system's own late write reaches the
+/// sync in [`SparseIndex::seal`] though another handle wrote: Linux tells it to whoever opens the file next, as long as
+/// nobody has heard of it (`errseq_t`) and the inode is in memory.
 #[derive(Debug)]
 pub(super) struct SparseIndex<E> {
     disk: Arc<dyn Disk>,
     path: PathBuf,
-    /// Open while its segment is written to; lookups in closed segments open it for the moment.
-    file: Option<Arc<dyn DiskFile>>,
+    /// For lookups, from the first one on.
+    reader: Option<Arc<dyn DiskFile>>,
     written: u64,
     pending: Vec<E>,
     last: Option<E>,
@@ -83,7 +87,7 @@ pub(super) struct SparseIndex<E> {
 impl<E: Entry> SparseIndex<E> {
     /// An empty index; a file that is there is cut to nothing at the first write.
     pub(super) fn empty(disk: Arc<dyn Disk>, path: PathBuf) -> Self {
-        Self { disk, path, file: None, written: 0, pending: Vec::new(), last: None }
+        Self { disk, path, reader: None, written: 0, pending: Vec::new(), last: None }
     }
 
     /// The index as the file has it; `None` when there is no file or it is no whole number of entries.
@@ -101,7 +105,7 @@ impl<E: Entry> SparseIndex<E> {
             Some(last) => Some(read_entry(&*file, last)?),
             None => None,
         };
-        Ok(Some(Self { disk, path, file: None, written, pending: Vec::new(), last }))
+        Ok(Some(Self { disk, path, reader: None, written, pending: Vec::new(), last }))
     }
 
     pub(super) fn last(&self) -> Option<E> {
@@ -114,27 +118,26 @@ impl<E: Entry> SparseIndex<E> {
 
     pub(super) fn push(&mut self, entry: E) -> Result<(), DiskError> {
         if self.pending.len() >= PENDING_ENTRIES {
-            self.write()?;
+            let file = self.writer()?;
+            self.write(&*file)?;
         }
         self.pending.push(entry);
         self.last = Some(entry);
         Ok(())
     }
 
+    /// Opens the file for writing, making it if it is missing, and drops what is in it from elsewhere.
+    fn writer(&self) -> Result<Arc<dyn DiskFile>, DiskError> {
+        let file = self.disk.open(&self.path, OpenMode::Create)?;
+        let len = self.written * E::BYTES as u64;
+        if file.len()? != len {
+            file.truncate(len)?;
+        }
+        Ok(file)
+    }
+
     /// Writes the entries that wait.
-    pub(super) fn write(&mut self) -> Result<(), DiskError> {
-        let at = self.written * E::BYTES as u64;
-        let file = match &self.file {
-            Some(file) => file.clone(),
-            None => {
-                let file = self.disk.open(&self.path, OpenMode::Create)?;
-                if file.len()? != at {
-                    file.truncate(at)?;
-                }
-                self.file = Some(file.clone());
-                file
-            }
-        };
+    fn write(&mut self, file: &dyn DiskFile) -> Result<(), DiskError> {
         if self.pending.is_empty() {
             return Ok(());
         }
@@ -142,24 +145,27 @@ impl<E: Entry> SparseIndex<E> {
         for entry in &self.pending {
             entry.put(&mut buf);
         }
-        file.write_at(&mut [IoSlice::new(&buf)], at)?;
+        file.write_at(&mut [IoSlice::new(&buf)], self.written * E::BYTES as u64)?;
         self.written += self.pending.len() as u64;
         self.pending.clear();
         Ok(())
     }
 
-    /// Writes what waits, makes it durable and closes the file.
+    /// Writes what waits and makes it durable.
     pub(super) fn seal(&mut self) -> Result<(), DiskError> {
-        self.write()?;
-        if let Some(file) = self.file.take() {
-            file.sync()?;
-        }
+        let file = self.writer()?;
+        self.write(&*file)?;
         self.pending.shrink_to_fit();
-        Ok(())
+        file.sync()
+    }
+
+    /// Lets go of the file until the next lookup.
+    pub(super) fn close(&mut self) {
+        self.reader = None;
     }
 
     /// The last entry whose key is not above `key`. `Ok(None)` inside: reading would have to wait for the disk.
-    pub(super) fn floor(&self, key: i64, cached: bool) -> Result<Option<Option<E>>, DiskError> {
+    pub(super) fn floor(&mut self, key: i64, cached: bool) -> Result<Option<Option<E>>, DiskError> {
         if self.pending.first().is_some_and(|first| first.key() <= key) {
             let count = self.pending.partition_point(|e| e.key() <= key);
             return Ok(Some(count.checked_sub(1).map(|i| self.pending[i])));
@@ -167,9 +173,10 @@ impl<E: Entry> SparseIndex<E> {
         if self.written == 0 {
             return Ok(Some(None));
         }
-        let file = match &self.file {
+        let file = match &self.reader {
             Some(file) => file.clone(),
-            None => self.disk.open(&self.path, OpenMode::Read)?,
+            None if cached => return Ok(None),
+            None => self.reader.insert(self.disk.open_kept(&self.path, OpenMode::Read)?).clone(),
         };
         let (mut low, mut high) = (0, self.written);
         let mut found = None;
@@ -195,8 +202,11 @@ impl<E: Entry> SparseIndex<E> {
 
     /// Drops the entries from the first one on that `keep` refuses.
     pub(super) fn truncate(&mut self, keep: impl Fn(&E) -> bool) -> Result<(), DiskError> {
-        self.write()?;
-        let Some(file) = self.file.clone() else { return Ok(()) };
+        if self.written == 0 && self.pending.is_empty() {
+            return Ok(());
+        }
+        let file = self.writer()?;
+        self.write(&*file)?;
         while self.written > 0 {
             let entry = read_entry(&*file, self.written - 1)?;
             if keep(&entry) {

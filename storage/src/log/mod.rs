@@ -353,9 +353,12 @@ impl Log {
         }))
     }
 
-    /// Gives the memory of the hot tail back; for a partition that nobody writes to.
+    /// Gives back the memory of the hot tail and the index files that lookups have opened; for a partition that nobody writes to.
     pub fn cool(&mut self) {
         self.hot.clear();
+        for segment in &self.segments {
+            segment.cool();
+        }
     }
 }
 

@@ -21,8 +21,8 @@ pub struct OpenState {
     pub start_offset: i64,
     /// The last shutdown was clean: nothing needs to be scanned.
     pub clean: bool,
-    /// The folder has just been made: its own name, and whose it is, become durable with the first flush. (After an unclean stop,
-    /// too: nobody knows whether there was one.)
+    /// The folder has just been made, with no log in it: its own name, and whose it is, become durable with the first flush.
+    /// (After an unclean stop, too: nobody knows whether there was one.)
     pub is_new: bool,
 }
 
@@ -54,7 +54,8 @@ impl Log {
         now_ms: i64,
     ) -> Result<(Self, RecoveryReport), OpenError> {
         let mut report = RecoveryReport::default();
-        let bases = tidy(&*disk, dir)?;
+        // A folder that has just been made is empty: a topic may have thousands of them.
+        let bases = if state.is_new { Vec::new() } else { tidy(&*disk, dir)? };
         let opener = Opener { disk: &disk, dir, config: &config, state };
         let (mut segments, mut end_offset) = opener.segments(&bases, &mut report)?;
         if segments.is_empty() || state.start_offset > end_offset {
@@ -63,7 +64,8 @@ impl Log {
                 segment.remove(&*disk)?;
             }
             end_offset = state.start_offset;
-            segments.push(Arc::new(Segment::create(&disk, dir, end_offset)?));
+            let make = if bases.is_empty() { Segment::first } else { Segment::create };
+            segments.push(Arc::new(make(&disk, dir, end_offset)?));
         }
         let start_offset = state.start_offset.max(segments[0].base_offset());
         let recovered = !state.clean && report.scanned_bytes > 0;
@@ -89,8 +91,10 @@ impl Log {
         if state.clean {
             log.recovery_point = end_offset;
         }
-        let epochs = LeaderEpochs::load(&*log.disk, &log.dir)?;
-        log.rebuild_state(epochs, now_ms)?;
+        if !state.is_new {
+            let epochs = LeaderEpochs::load(&*log.disk, &log.dir)?;
+            log.rebuild_state(epochs, now_ms)?;
+        }
         if recovered {
             log.recovery_point = log.recovery_point.min(end_offset - 1).max(0);
             log.flush()?;

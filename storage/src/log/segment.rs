@@ -30,6 +30,8 @@ struct Indexes {
     times: SparseIndex<TimeEntry>,
     /// Log bytes since the last entry.
     since_last: u64,
+    /// The segment's files are gone: none may be made again.
+    removed: bool,
 }
 
 /// A segment. Readers share it; one writer at a time (under the log's lock) appends.
@@ -56,12 +58,23 @@ impl Segment {
         base_offset: i64,
     ) -> Result<Self, DiskError> {
         let path = dir.join(file_name(base_offset, LOG_SUFFIX));
-        let file = disk.open(&path, OpenMode::Create)?;
-        file.truncate(0)?;
-        let segment = Self::new(disk, path, file, base_offset, 0, None);
-        // Both index files exist from the start, as in Kafka.
-        segment.write_indexes()?;
-        Ok(segment)
+        let file = disk.open_kept(&path, OpenMode::Create)?;
+        if !file.is_empty()? {
+            file.truncate(0)?;
+        }
+        // Its index files are made when there are entries for them, or when it is sealed.
+        Ok(Self::new(disk, path, file, base_offset, 0, None))
+    }
+
+    /// The first segment of a log that has no file yet: it is made with the first record.
+    pub(super) fn first(
+        disk: &Arc<dyn Disk>,
+        dir: &Path,
+        base_offset: i64,
+    ) -> Result<Self, DiskError> {
+        let path = dir.join(file_name(base_offset, LOG_SUFFIX));
+        let file = disk.create_kept(&path)?;
+        Ok(Self::new(disk, path, file, base_offset, 0, None))
     }
 
     /// Opens the files of a segment. `indexed`: take the index files as they are, when they are there;
@@ -73,9 +86,13 @@ impl Segment {
         indexed: bool,
     ) -> Result<(Self, bool), DiskError> {
         let path = dir.join(file_name(base_offset, LOG_SUFFIX));
-        let file = disk.open(&path, OpenMode::Write)?;
+        let file = disk.open_kept(&path, OpenMode::Write)?;
         let len = file.len()?;
         let mut loaded = None;
+        if len == 0 {
+            // Nothing is indexed, whatever files there are: an empty segment is sealed without any.
+            return Ok((Self::new(disk, path, file, base_offset, len, None), indexed));
+        }
         if indexed {
             let offsets = SparseIndex::load(disk.clone(), path.with_extension("index"))?;
             let times = SparseIndex::load(disk.clone(), path.with_extension("timeindex"))?;
@@ -110,7 +127,7 @@ impl Segment {
             max_timestamp: AtomicI64::new(max_timestamp),
             max_timestamp_offset: AtomicI64::new(max_timestamp_offset),
             first_timestamp: AtomicI64::new(NO_TIMESTAMP),
-            indexes: Mutex::new(Indexes { offsets, times, since_last: 0 }),
+            indexes: Mutex::new(Indexes { offsets, times, since_last: 0, removed: false }),
         }
     }
 
@@ -195,15 +212,16 @@ impl Segment {
         Ok(())
     }
 
-    fn write_indexes(&self) -> Result<(), DiskError> {
-        let indexes = &mut *self.indexes.lock();
-        indexes.offsets.write()?;
-        indexes.times.write()
-    }
-
     /// Completes the indexes of a segment that gets no more batches and makes them durable.
     pub(super) fn seal(&self) -> Result<(), DiskError> {
+        if self.len() == 0 {
+            return Ok(());
+        }
         let indexes = &mut *self.indexes.lock();
+        if indexes.removed {
+            // By retention or a truncation while a flush was under way.
+            return Ok(());
+        }
         self.note_time(indexes)?;
         indexes.offsets.seal()?;
         indexes.times.seal()
@@ -296,6 +314,15 @@ impl Segment {
         Ok(())
     }
 
+    /// Lets go of the index files; a lookup opens them again.
+    pub(super) fn cool(&self) {
+        // Whoever looks something up just now shows that they are needed.
+        if let Some(mut indexes) = self.indexes.try_lock() {
+            indexes.offsets.close();
+            indexes.times.close();
+        }
+    }
+
     /// Where to start looking for the batch that holds `offset`; `None` when that must wait for the disk and
     /// `cached` forbids it.
     pub(super) fn position_before(
@@ -313,9 +340,11 @@ impl Segment {
         Ok(found.map_or(self.base_offset, |e| self.base_offset + i64::from(e.relative_offset)))
     }
 
-    /// Removes the three files. Readers that still hold the segment read on: the file has no name any more,
-    /// but is there until they let go.
+    /// Removes the three files. Readers that still hold the segment read on while its file is open: it has no name any more,
+    /// but is there until they let go. If it is closed just then they get [`crate::DiskFailure::NotFound`].
     pub(super) fn remove(&self, disk: &dyn Disk) -> Result<(), DiskError> {
+        let indexes = &mut *self.indexes.lock();
+        indexes.removed = true;
         disk.remove(&self.path)?;
         disk.remove(&self.path.with_extension("index"))?;
         disk.remove(&self.path.with_extension("timeindex"))

@@ -352,3 +352,33 @@ fn a_reset_log_begins_where_it_is_told() {
         assert_eq!(log.epochs().epoch_of(at), Some(3));
     }
 }
+
+/// Files that are kept open in the test below.
+const KEPT_FILES: usize = 3;
+
+#[test]
+fn a_log_of_many_segments_has_few_files_open() {
+    let dir = tempfile::tempdir().unwrap();
+    let disk = storage::BoundedDisk::new(std::sync::Arc::new(storage::OsDisk), KEPT_FILES);
+    let shared = std::sync::Arc::new(disk.clone());
+    let state = OpenState::default();
+    let budget = HotBudget::new(0);
+    let (mut log, _) = storage::Log::open(shared, dir.path(), small(), state, budget, 0).unwrap();
+    fill(&mut log, 0, 500);
+    assert!(log.segment_count() > 10);
+    log.flush().unwrap();
+    for offset in (0..500).rev() {
+        let slice = read(&log, offset, log.end(), 100);
+        assert!(slice.len > 0);
+        assert!(disk.open_count() <= KEPT_FILES + 2, "{} are open", disk.open_count());
+    }
+    log.cool();
+    log.truncate_to(250, 0).unwrap();
+    fill(&mut log, 250, 300);
+    log.close().unwrap();
+    assert_eq!(read_all(&log, 0, 1_000).len(), 300);
+    let indexes = fs::read_dir(dir.path()).unwrap().filter(|entry| {
+        entry.as_ref().unwrap().path().extension().is_some_and(|suffix| suffix == "timeindex")
+    });
+    assert_eq!(indexes.count(), log.segment_count(), "closed segments have their indexes");
+}

@@ -7,7 +7,10 @@ use protocol::records::{Batch, BatchBuilder, Compression, Record, batches};
 use storage::log::{
     HotBudget, LogSlice, OffsetPosition, OpenError, OpenState, Read, RecoveryReport,
 };
-use storage::{Disk, Log, LogConfig, OsDisk};
+use storage::{BoundedDisk, Disk, Log, LogConfig, OsDisk};
+
+/// Files that a log keeps open.
+const KEPT_FILES: usize = 64;
 
 /// Small segments and dense indexes, so that few records make many.
 pub(crate) fn small() -> LogConfig {
@@ -27,7 +30,7 @@ pub(crate) fn try_open(
     config: LogConfig,
     state: OpenState,
 ) -> Result<(Log, RecoveryReport), OpenError> {
-    let disk: Arc<dyn Disk> = Arc::new(OsDisk);
+    let disk: Arc<dyn Disk> = Arc::new(BoundedDisk::new(Arc::new(OsDisk), KEPT_FILES));
     Log::open(disk, dir, config, state, HotBudget::new(0), 0)
 }
 

@@ -12,10 +12,10 @@ use std::path::PathBuf;
 use client::Client;
 
 use super::desired::{Desired, kafka_name_of};
-use super::files::Files;
 use super::load;
 use super::object::{Kind, ObjectKey};
 
+pub(crate) use super::files::Files;
 pub(crate) use report::Report;
 
 /// What would become of one object.
@@ -29,8 +29,8 @@ pub(crate) enum Outcome {
     Change(Vec<String>),
     /// It would be refused, and why.
     Refused(String),
-    /// It cannot be seen from here.
-    NotCompared,
+    /// It cannot be seen from here, and why.
+    NotCompared(String),
 }
 
 /// Compares files with the cluster.
@@ -52,7 +52,7 @@ pub(crate) async fn preview(files: &[PathBuf], client: &Client) -> anyhow::Resul
     let mut report = Report::default();
     for key in desired.keys() {
         let outcome = outcome(&desired, &seen, &key);
-        report.add(key, outcome);
+        report.add(key.to_string(), outcome);
     }
     for refusal in &desired.anonymous {
         report.add_nameless(refusal.to_string());
@@ -68,6 +68,8 @@ fn outcome(desired: &Desired, seen: &see::Seen, key: &ObjectKey) -> Outcome {
         (Kind::Topic, Some(declared)) => {
             topic::compare(declared, seen.topics.get(kafka_name_of(declared)), seen.brokers)
         }
-        _ => Outcome::NotCompared,
+        _ => {
+            Outcome::NotCompared("Kafka's protocol does not show it; --kubernetes does".to_owned())
+        }
     }
 }

@@ -3,7 +3,6 @@
 use std::io::{self, Write};
 
 use super::Outcome;
-use crate::up::object::ObjectKey;
 
 /// What would become of all objects.
 #[derive(Debug, Default)]
@@ -12,12 +11,12 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    pub(super) fn add(&mut self, key: ObjectKey, outcome: Outcome) {
-        self.objects.push((key.to_string(), outcome));
+    pub(crate) fn add(&mut self, name: String, outcome: Outcome) {
+        self.objects.push((name, outcome));
     }
 
     /// A document that does not say which object it is.
-    pub(super) fn add_nameless(&mut self, refusal: String) {
+    pub(crate) fn add_nameless(&mut self, refusal: String) {
         self.objects.push(("a document".to_owned(), Outcome::Refused(refusal)));
     }
 
@@ -43,9 +42,7 @@ impl Report {
                 Outcome::Create(lines) => block(to, '+', name, lines)?,
                 Outcome::Change(lines) => block(to, '~', name, lines)?,
                 Outcome::Refused(why) => block(to, '!', name, std::slice::from_ref(why))?,
-                Outcome::NotCompared => {
-                    writeln!(to, "? {name} (not compared: Kafka's protocol does not show it)")?;
-                }
+                Outcome::NotCompared(why) => writeln!(to, "? {name} (not compared: {why})")?,
             }
         }
         let create = self.count(|outcome| matches!(outcome, Outcome::Create(_)));
@@ -67,24 +64,23 @@ fn block(to: &mut impl Write, sign: char, name: &str, lines: &[String]) -> io::R
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::up::object::Kind;
 
     #[test]
     fn a_report_names_everything_that_is_not_as_described() {
         let mut report = Report::default();
-        let topic = |name: &str| ObjectKey::new(Kind::Topic, name);
+        let topic = |name: &str| format!("Topic/{name}");
         report.add(topic("a"), Outcome::Same);
         assert!(!report.has_changes() && !report.is_refused());
         report.add(topic("b"), Outcome::Change(vec!["retention.ms: 1 -> 2".into()]));
         report.add(topic("c"), Outcome::Refused("t.yaml:3: no".into()));
-        report.add(ObjectKey::new(Kind::Cluster, "d"), Outcome::NotCompared);
+        report.add("Cluster/d".into(), Outcome::NotCompared("nobody shows it".into()));
         assert!(report.has_changes() && report.is_refused());
         let mut text = Vec::new();
         report.write(&mut text).unwrap();
         assert_eq!(
             String::from_utf8(text).unwrap(),
             "~ Topic/b\n    retention.ms: 1 -> 2\n! Topic/c\n    t.yaml:3: no\n\
-             ? Cluster/d (not compared: Kafka's protocol does not show it)\n\
+             ? Cluster/d (not compared: nobody shows it)\n\
              0 to create, 1 to change, 1 as described, 1 refused; nothing is deleted\n"
         );
     }

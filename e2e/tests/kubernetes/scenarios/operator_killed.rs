@@ -1,6 +1,6 @@
 //! Promise: the operator may die at every step of removing brokers, and the next one goes on from there.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use e2e::scenario::Scenario;
 
 use crate::operator::{self, FailPoints};
@@ -22,8 +22,6 @@ const STEPS: [&str; 14] = [
     "retire-before",
     "retire-within",
 ];
-/// How the operator ends at a fail point.
-const EXIT_CODE: i64 = 86;
 
 #[test]
 fn the_operator_dies_at_every_step_of_5_to_3() -> Result<()> {
@@ -35,7 +33,6 @@ fn the_operator_dies_at_every_step_of_5_to_3() -> Result<()> {
             brokers.settled(5)
         })?;
         let fail_points = FailPoints::install()?;
-        let before = operator::pods()?;
         scenario.step("5 to 3, without 1 and 3", || {
             brokers.apply(3, &[1, 3], &[])?;
             brokers.settled(3)
@@ -46,20 +43,7 @@ fn the_operator_dies_at_every_step_of_5_to_3() -> Result<()> {
             "{left:?}"
         );
 
-        let after = operator::objects()?;
-        ensure!(after.len() == 1, "{} operators", after.len());
-        let container = &after[0]["status"]["containerStatuses"][0];
-        let ended = &container["lastState"]["terminated"];
-        let died: Vec<&str> =
-            ended["message"].as_str().context("it did not say where it died")?.lines().collect();
-        eprintln!("the operator died {} times: {}", container["restartCount"], died.join(" "));
-        ensure!(ended["exitCode"] == EXIT_CODE, "it ended otherwise: {ended}");
-        ensure!(died == STEPS, "it died at {died:?}");
-        ensure!(
-            before.len() == 1 && after[0]["metadata"]["uid"] == before[0].uid.as_str(),
-            "it is another pod"
-        );
-        ensure!(container["restartCount"] == STEPS.len(), "restarts: {container}");
+        fail_points.died_at(&STEPS)?;
         fail_points.remove()
     })
 }

@@ -254,7 +254,7 @@ impl Action {
 }
 
 /// Ids as people list them.
-fn listed(ids: &[i32]) -> String {
+pub(crate) fn listed(ids: &[i32]) -> String {
     let ids: Vec<_> = ids.iter().map(ToString::to_string).collect();
     let noun = if ids.len() == 1 { "broker" } else { "brokers" };
     format!("{noun} {}", ids.join(", "))

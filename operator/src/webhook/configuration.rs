@@ -1,5 +1,5 @@
-//! What the API server is told: to ask about the pods of our brokers, where, and whom to trust. The leader keeps it
-//! so as Clusters come and go, and renews the certificate.
+//! What the API server is told: to ask about the pods of our brokers and edits of our Clusters, where, and whom to trust. The
+//! leader keeps it so as Clusters come and go, and renews the certificate.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -17,18 +17,19 @@ use kube::runtime::reflector::Store;
 use kube::{Client, ResourceExt as _};
 use tokio::time::Instant;
 
-use super::server::PATH;
+use super::server::{EVICT, PREVIEW};
 use crate::api::ApiFailure;
 use crate::pki::{self, Material, Serving};
 
+/// The field manager, which has this name since evictions were all that was asked about.
 const MANAGER: &str = "vltava-operator-eviction";
-const WEBHOOK: &str = "eviction.vltava.dev";
 /// How often Clusters are compared with what the API server was told.
 const TICK: Duration = Duration::from_secs(2);
 /// How often it is told again although nothing changed, and the certificate is looked at: somebody may have changed it.
 const AGAIN: Duration = Duration::from_secs(300);
-/// How long the API server waits for a ruling.
-const TIMEOUT_S: i32 = 10;
+/// How long the API server waits for a ruling, and for a forecast, which people wait for too.
+const RULING_TIMEOUT_S: i32 = 10;
+const FORECAST_TIMEOUT_S: i32 = 5;
 
 /// Where the pieces are.
 #[derive(Clone, Debug)]
@@ -137,48 +138,87 @@ fn configuration(
 ) -> ValidatingWebhookConfiguration {
     let mut object = ValidatingWebhookConfiguration::default();
     object.metadata.name = Some(place.name.clone());
-    object.webhooks = (!clusters.is_empty()).then(|| vec![webhook(place, authorities, clusters)]);
+    object.webhooks = (!clusters.is_empty())
+        .then(|| vec![eviction(place, authorities, clusters), edit(place, authorities, clusters)]);
     object
 }
 
-fn webhook(place: &Place, authorities: &str, clusters: &BTreeSet<String>) -> ValidatingWebhook {
-    let text = |text: &str| Some(vec![text.to_owned()]);
+/// No answer is a no. It concerns the pods that the condition names, and no others.
+fn eviction(place: &Place, authorities: &str, clusters: &BTreeSet<String>) -> ValidatingWebhook {
     ValidatingWebhook {
-        name: WEBHOOK.to_owned(),
+        name: "eviction.vltava.dev".to_owned(),
+        failure_policy: Some("Fail".to_owned()),
+        match_conditions: Some(vec![match_condition("is-a-broker", broker_of(clusters))]),
+        rules: Some(vec![rule("", "v1", "CREATE", "pods/eviction")]),
+        side_effects: "NoneOnDryRun".to_owned(),
+        timeout_seconds: Some(RULING_TIMEOUT_S),
+        ..asking(place, authorities, EVICT)
+    }
+}
+
+/// No answer says nothing, and holds nothing up. Metadata and status are no edit.
+fn edit(place: &Place, authorities: &str, clusters: &BTreeSet<String>) -> ValidatingWebhook {
+    let edited = "object.spec != oldObject.spec".to_owned();
+    ValidatingWebhook {
+        name: "preview.vltava.dev".to_owned(),
+        failure_policy: Some("Ignore".to_owned()),
+        match_conditions: Some(vec![
+            match_condition("is-known", one_of(clusters)),
+            match_condition("is-edited", edited),
+        ]),
+        rules: Some(vec![rule("vltava.dev", "*", "UPDATE", "clusters")]),
+        side_effects: "None".to_owned(),
+        timeout_seconds: Some(FORECAST_TIMEOUT_S),
+        ..asking(place, authorities, PREVIEW)
+    }
+}
+
+/// Where to ask, and whom to trust.
+fn asking(place: &Place, authorities: &str, path: &str) -> ValidatingWebhook {
+    ValidatingWebhook {
         admission_review_versions: vec!["v1".to_owned()],
         client_config: WebhookClientConfig {
             ca_bundle: Some(ByteString(authorities.as_bytes().to_vec())),
             service: Some(ServiceReference {
                 name: place.name.clone(),
                 namespace: place.namespace.clone(),
-                path: Some(PATH.to_owned()),
+                path: Some(path.to_owned()),
                 port: Some(443),
             }),
             url: None,
         },
-        // No answer is a no. It concerns the pods that the condition names, and no others.
-        failure_policy: Some("Fail".to_owned()),
-        match_conditions: Some(vec![MatchCondition {
-            name: "is-a-broker".to_owned(),
-            expression: condition(clusters),
-        }]),
-        rules: Some(vec![RuleWithOperations {
-            api_groups: text(""),
-            api_versions: text("v1"),
-            operations: text("CREATE"),
-            resources: text("pods/eviction"),
-            scope: Some("Namespaced".to_owned()),
-        }]),
-        side_effects: "NoneOnDryRun".to_owned(),
-        timeout_seconds: Some(TIMEOUT_S),
         ..Default::default()
     }
 }
 
+fn rule(group: &str, version: &str, operation: &str, resource: &str) -> RuleWithOperations {
+    let text = |text: &str| Some(vec![text.to_owned()]);
+    RuleWithOperations {
+        api_groups: text(group),
+        api_versions: text(version),
+        operations: text(operation),
+        resources: text(resource),
+        scope: Some("Namespaced".to_owned()),
+    }
+}
+
+fn match_condition(name: &str, expression: String) -> MatchCondition {
+    MatchCondition { name: name.to_owned(), expression }
+}
+
 /// Whether a pod has the name of a broker of one of these: `<cluster>-<node id>-0`. A CEL expression.
-fn condition(clusters: &BTreeSet<String>) -> String {
+fn broker_of(clusters: &BTreeSet<String>) -> String {
+    matches(clusters, "-[0-9]+-0")
+}
+
+/// Whether a Cluster is one of these. A CEL expression.
+fn one_of(clusters: &BTreeSet<String>) -> String {
+    matches(clusters, "")
+}
+
+fn matches(clusters: &BTreeSet<String>, suffix: &str) -> String {
     let names: Vec<_> = clusters.iter().map(|name| name.replace('.', "[.]")).collect();
-    format!("(request.namespace + '/' + request.name).matches('^({})-[0-9]+-0$')", names.join("|"))
+    format!("(request.namespace + '/' + request.name).matches('^({}){suffix}$')", names.join("|"))
 }
 
 #[cfg(test)]
@@ -212,5 +252,20 @@ mod tests {
         assert_eq!(webhook.client_config.ca_bundle, Some(ByteString(b"ca".to_vec())));
         let rule = &webhook.rules.as_ref().unwrap()[0];
         assert_eq!(rule.resources.as_deref(), Some(&["pods/eviction".to_owned()][..]));
+    }
+
+    #[test]
+    fn an_edit_is_asked_about_and_never_held_up() {
+        let clusters = BTreeSet::from(["shop/demo".to_owned()]);
+        let object = configuration(&place(), "ca", &clusters);
+        let webhook = &object.webhooks.unwrap()[1];
+        assert_eq!(webhook.failure_policy.as_deref(), Some("Ignore"));
+        assert_eq!(webhook.side_effects, "None");
+        let conditions = webhook.match_conditions.as_ref().unwrap();
+        assert_eq!(
+            conditions[0].expression,
+            "(request.namespace + '/' + request.name).matches('^(shop/demo)$')"
+        );
+        assert_eq!(conditions[1].expression, "object.spec != oldObject.spec");
     }
 }

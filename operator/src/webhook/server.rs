@@ -13,16 +13,17 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use super::configuration::Place;
-use super::judge::Judge;
-use super::plan::Ruling;
 use super::review::Review;
 use crate::config::{OperatorConfig, WebhookConfig};
+use crate::eviction::Judge;
 use crate::kafka::KafkaClients;
 use crate::metrics::Metrics;
 use crate::pki::{self, Serving, TlsListener};
+use crate::preview::Previewer;
 
-/// Path of the question.
-pub(super) const PATH: &str = "/evict";
+/// Paths of the questions: whether a pod may be evicted, and what an edit would do.
+pub(super) const EVICT: &str = "/evict";
+pub(super) const PREVIEW: &str = "/preview";
 /// How often the certificate is read again while there is none, and afterwards.
 const FIRST_READ: Duration = Duration::from_secs(2);
 const NEXT_READ: Duration = Duration::from_secs(30);
@@ -45,7 +46,7 @@ pub enum ServerError {
 }
 
 /// The running server.
-pub(crate) struct EvictionServer {
+pub(crate) struct WebhookServer {
     /// Where it listens.
     pub(crate) address: SocketAddr,
     /// What it serves with.
@@ -56,10 +57,10 @@ pub(crate) struct EvictionServer {
 
 struct Shared {
     judge: Judge,
-    metrics: Arc<Metrics>,
+    previewer: Previewer,
 }
 
-impl EvictionServer {
+impl WebhookServer {
     /// Opens the port and serves it in the background until `stop`.
     pub(crate) async fn start(
         client: &Client,
@@ -73,9 +74,18 @@ impl EvictionServer {
         let listener =
             listener.map_err(|source| ServerError::Listen { address: webhook.listen, source })?;
         let http = reqwest::Client::builder().no_proxy().build()?;
-        let judge = Judge { client: client.clone(), http, kafka: KafkaClients::default() };
-        let router =
-            Router::new().route(PATH, post(evict)).with_state(Arc::new(Shared { judge, metrics }));
+        let previewer = Previewer {
+            client: client.clone(),
+            http: http.clone(),
+            kafka: KafkaClients::default(),
+            default_image: config.image.clone(),
+        };
+        let kafka = KafkaClients::default();
+        let judge = Judge { client: client.clone(), http, kafka, metrics };
+        let router = Router::new()
+            .route(EVICT, post(evict))
+            .route(PREVIEW, post(preview))
+            .with_state(Arc::new(Shared { judge, previewer }));
         let place = Place { namespace: config.own_namespace.clone(), name: webhook.name.clone() };
         let address = listener.address();
         tokio::spawn(follow(client.clone(), place.clone(), serving.clone(), stop.clone()));
@@ -112,20 +122,11 @@ async fn follow(client: Client, place: Place, serving: Serving, stop: Cancellati
 }
 
 async fn evict(State(shared): State<Arc<Shared>>, Json(review): Json<Review>) -> Json<Value> {
-    let Some(eviction) = review.request.eviction() else {
-        return Json(review.request.answer(&Ruling::Allow));
-    };
-    let ruling = shared.judge.rule(&eviction).await;
-    let (result, text) = match &ruling {
-        Ruling::Allow => ("allowed", "it may go"),
-        Ruling::Refuse(text) => ("refused", text.as_str()),
-    };
-    let (namespace, pod, dry_run) = (&eviction.namespace, &eviction.pod, eviction.dry_run);
-    tracing::info!(namespace, pod, dry_run, result, "an eviction: {text}");
-    if !dry_run {
-        shared.metrics.ruled_on_eviction(result);
-    }
-    Json(review.request.answer(&ruling))
+    Json(shared.judge.answer(&review.request).await)
+}
+
+async fn preview(State(shared): State<Arc<Shared>>, Json(review): Json<Review>) -> Json<Value> {
+    Json(shared.previewer.answer(&review.request).await)
 }
 
 #[cfg(test)]

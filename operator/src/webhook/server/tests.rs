@@ -14,7 +14,7 @@ use crate::testing::FakeApi;
 
 const HOST: &str = "vltava-webhook.system.svc";
 
-async fn server(client: &Client) -> (EvictionServer, reqwest::Client, Arc<Metrics>) {
+async fn server(client: &Client) -> (WebhookServer, reqwest::Client, Arc<Metrics>) {
     let webhook = WebhookConfig {
         listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
         name: "vltava-webhook".into(),
@@ -23,14 +23,14 @@ async fn server(client: &Client) -> (EvictionServer, reqwest::Client, Arc<Metric
     let metrics = Arc::new(Metrics::new());
     let stop = CancellationToken::new();
     let server =
-        EvictionServer::start(client, &config, &webhook, Arc::clone(&metrics), stop).await.unwrap();
+        WebhookServer::start(client, &config, &webhook, Arc::clone(&metrics), stop).await.unwrap();
     let http = reqwest::Client::new();
     (server, http, metrics)
 }
 
 /// A client that trusts the certificate's CA alone, through a connection of its own.
 async fn ask(
-    server: &EvictionServer,
+    server: &WebhookServer,
     trusted: &Material,
     body: &Value,
 ) -> Result<(StatusCode, Value), String> {
@@ -53,7 +53,7 @@ async fn ask(
     let mut stream = connector.connect(name, stream).await.map_err(|e| e.to_string())?;
     let body = body.to_string();
     let head = format!(
-        "POST {PATH} HTTP/1.1\r\nHost: {HOST}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        "POST {EVICT} HTTP/1.1\r\nHost: {HOST}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
         body.len()
     );
     stream.write_all(head.as_bytes()).await.unwrap();
