@@ -108,6 +108,9 @@ pub struct ClusterSpec {
     #[schemars(schema_with = "config::schema")]
     #[x_kube(validation = Rule::new("self.all(k, !(k in ['advertised.listeners', 'broker.id', 'broker.rack', 'controller.listener.names', 'controller.quorum.bootstrap.servers', 'controller.quorum.voters', 'inter.broker.listener.name', 'listeners', 'log.dir', 'log.dirs', 'node.id', 'process.roles']))").message("config may not set ids, racks, listeners, log.dirs, process.roles or controller.quorum keys: the operator sets them"))]
     pub config: BTreeMap<String, String>,
+    /// How partitions move between the brokers, whatever they move for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rebalance: Option<ClusterRebalance>,
     /// Container image of the brokers. Default: the image that the operator was installed with when the
     /// brokers were created; an upgrade of the operator does not change it and so restarts nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -157,6 +160,23 @@ impl Default for Brokers {
             resources: None,
         }
     }
+}
+
+/// What holds for all moves of partitions that the operator has made: on to new brokers, off brokers that go, to another number
+/// of replicas, and those of a Rebalance that does not say otherwise.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct ClusterRebalance {
+    /// Bytes a second that moves may take of each broker, one way, as a Kubernetes quantity such as `50Mi`. It is set before
+    /// moves begin, as the cluster-wide default of the broker config `reassignment.replication.throttled.rate`, and a change
+    /// holds at once, without a restart. Without it that config is left as it is: by default there is no limit. So a limit
+    /// stays in force when this field is taken away; give a large one to move freely.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(
+        length(min = 1, max = 32),
+        regex(pattern = r"^[0-9]*[1-9][0-9]*(\.[0-9]+)?(Ki|Mi|Gi|Ti|k|M|G|T)?$")
+    )]
+    pub bandwidth: Option<String>,
 }
 
 /// When volumes are deleted, in the words of a StatefulSet.

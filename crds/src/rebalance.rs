@@ -83,6 +83,15 @@ pub struct RebalanceSpec {
     /// what was completed is not taken up again. False again stops moves that are under way, and proposes anew.
     #[serde(default)]
     pub approved: bool,
+    /// Bytes a second that the moves may take of each broker, one way, as a Kubernetes quantity such as `50Mi`. It may be changed
+    /// while they are made. When they are completed or stopped, the limit that was there before is put back; a Rebalance that
+    /// is deleted meanwhile leaves it. Default: `spec.rebalance.bandwidth` of the Cluster.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(
+        length(min = 1, max = 32),
+        regex(pattern = r"^[0-9]*[1-9][0-9]*(\.[0-9]+)?(Ki|Mi|Gi|Ti|k|M|G|T)?$")
+    )]
+    pub bandwidth: Option<String>,
 }
 
 /// Where a rebalance is.
@@ -118,6 +127,18 @@ pub struct RebalanceStatus {
     /// How far the moves are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub progress: Option<Progress>,
+    /// The limit that was there before this one set its own, written down before it did: it is put back at the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit_before: Option<LimitBefore>,
+}
+
+/// A limit that is to be put back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LimitBefore {
+    /// Bytes a second, of the cluster-wide default of `reassignment.replication.throttled.rate`; missing if it was not set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes_per_second: Option<i64>,
 }
 
 /// Moves that would even the brokers out.
@@ -128,6 +149,9 @@ pub struct Proposal {
     pub moves: i64,
     /// Bytes that would be copied.
     pub bytes: i64,
+    /// What was not known or not possible when it was planned.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// The first of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub partitions: Vec<ProposedMove>,

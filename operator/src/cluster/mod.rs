@@ -40,7 +40,7 @@ use crate::workload::{ADMIN_PORT, KAFKA_PORT};
 pub(crate) use forecast::foresee;
 pub(crate) use names::{OWNER_KEY, bootstrap};
 pub(crate) use plan::bytes;
-pub(crate) use validate::broker_id;
+pub(crate) use validate::{bandwidth, broker_id, bytes_per_second};
 
 reconciled!(Cluster, ClusterStatus, cluster);
 

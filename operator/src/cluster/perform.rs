@@ -15,7 +15,7 @@ use crate::drive::{self, Reconciled as _};
 use crate::eviction;
 use crate::fail_point::Moment;
 use crate::labels::EVICTING;
-use crate::safety::{Brokers, Done, Order, SafetyFailure};
+use crate::safety::{Brokers, Done, Order, SafetyFailure, begin_limited};
 use crate::verdict::Verdict;
 
 /// What the brokers made of it; an error is the API server's.
@@ -43,6 +43,9 @@ pub(crate) async fn perform(
                 }
                 apply_set(ctx, wanted, *id).await?;
             }
+        }
+        Action::Tell(order @ (Order::Spread | Order::Evacuate(_))) => {
+            return Ok(begin_limited(brokers, wanted.bandwidth, order).await);
         }
         Action::Tell(order) => return Ok(brokers.order(order).await),
         Action::Retire(id) => {

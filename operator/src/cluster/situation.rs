@@ -59,6 +59,7 @@ pub(crate) fn situation(wanted: &Wanted, live: &Live, now: Timestamp) -> Situati
         delete_volumes: wanted.delete_volumes,
         replace_lost: wanted.replace_lost,
         together: wanted.together,
+        bandwidth: wanted.bandwidth,
     }
 }
 

@@ -103,6 +103,7 @@ mod tests {
             delete_volumes: false,
             replace_lost: false,
             together: 1,
+            bandwidth: None,
             resources: None,
         }
     }

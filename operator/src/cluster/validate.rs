@@ -16,7 +16,7 @@ use crate::api;
 use crate::labels::BROKER_ID;
 use crate::properties;
 use crate::verdict::Verdict;
-use crate::workload::choose_image;
+use crate::workload::{choose_image, whole_units};
 
 /// What a cluster that can lose a broker sets where the spec does not: three copies, and two before an answer.
 const REPLICATED: [(&str, &str); 3] = [
@@ -45,6 +45,8 @@ pub(crate) struct Wanted {
     pub(crate) replace_lost: bool,
     /// Most brokers of one zone that may restart together.
     pub(crate) together: usize,
+    /// Bytes a second that moves may take of each broker.
+    pub(crate) bandwidth: Option<u64>,
     pub(crate) resources: Option<Resources>,
 }
 
@@ -83,6 +85,9 @@ pub(crate) fn validate(
     if let Some(problem) = properties::not_one_line(&spec.config) {
         return Err(Verdict::stalled(Reason::InvalidSpec, format!("spec.config: {problem}")));
     }
+    let bandwidth = bandwidth(object).map_err(|problem| {
+        Verdict::stalled(Reason::InvalidSpec, format!("spec.rebalance.bandwidth {problem}"))
+    })?;
     let name = object.name_any();
     let mut ids = wanted_ids(spec.brokers.replicas, &spec.brokers.remove_ids, &known_ids(live));
     let known = identity::find(
@@ -119,9 +124,22 @@ pub(crate) fn validate(
         replace_lost: spec.brokers.persistent_volume_claim_retention_policy.when_lost
             == LostVolume::Replace,
         together: usize::try_from(spec.brokers.max_unavailable).unwrap_or(1).max(1),
+        bandwidth,
         resources: spec.brokers.resources.clone(),
         name,
     })
+}
+
+/// Bytes a second that a Cluster gives its moves, or what is wrong with the field.
+pub(crate) fn bandwidth(object: &Cluster) -> Result<Option<u64>, String> {
+    let given = object.spec.rebalance.as_ref().and_then(|r| r.bandwidth.as_deref());
+    given.map(bytes_per_second).transpose()
+}
+
+/// Reads a bandwidth.
+pub(crate) fn bytes_per_second(text: &str) -> Result<u64, String> {
+    let read = whole_units(text).filter(|bytes| i64::try_from(*bytes).is_ok());
+    read.ok_or_else(|| format!("is {text}: write bytes a second, such as 50Mi"))
 }
 
 /// Ids of brokers that are there, or that should be there as far as the status knows: that somebody deleted a

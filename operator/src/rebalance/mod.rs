@@ -9,7 +9,7 @@ mod plan;
 
 use std::time::Duration;
 
-use crds::{Cluster, Rebalance, RebalanceStatus};
+use crds::{Cluster, Reason, Rebalance, RebalanceStatus};
 use kube::ResourceExt as _;
 
 use self::plan::{Situation, Step};
@@ -18,7 +18,7 @@ use crate::cluster;
 use crate::context::Context;
 use crate::drive::{Outcome, reconciled};
 use crate::references::{self, ClusterFound};
-use crate::safety::{Answer, Brokers, Done, Order, Question, SafetyFailure};
+use crate::safety::{Answer, Brokers, Done, Order, Question, SafetyFailure, begin_limited};
 use crate::verdict::Verdict;
 
 reconciled!(Rebalance, RebalanceStatus, rebalance);
@@ -47,6 +47,10 @@ async fn reconcile(
         return Ok(Outcome::Found { verdict, status, again: Some(POLL) });
     }
     let owner = api::get::<Cluster>(&ctx.client, &namespace, name).await?;
+    let limits = match limits(object, owner.as_ref()) {
+        Ok(limits) => limits,
+        Err(verdict) => return Ok(Outcome::Found { verdict, status, again: Some(POLL) }),
+    };
     let scales =
         owner.and_then(|owner| owner.status).is_some_and(|status| status.scaling.is_some());
     let situation = Situation {
@@ -54,11 +58,12 @@ async fn reconcile(
         phase: status.phase.unwrap_or_default(),
         is_of_this_spec: status.observed_generation == object.metadata.generation,
         scales,
+        owes_note: limits.own && status.limit_before.is_none(),
     };
     let step = plan::next(&situation);
     let (sets, pods) = cluster::look(&ctx.client, &namespace, name).await?;
     let door = cluster::door((&ctx.http, &ctx.kafka), (name, &namespace), (&sets, &pods));
-    let (status, verdict) = carry_out(&step, status, &door).await;
+    let (status, verdict) = carry_out(&step, status, limits, &door).await;
     let again = match (&step, &verdict) {
         (Step::Begin | Step::Stop, Verdict::Working(..)) => SOON,
         (_, Verdict::Ready(..)) => RESYNC,
@@ -67,17 +72,56 @@ async fn reconcile(
     Ok(Outcome::Found { verdict, status, again: Some(again) })
 }
 
+/// What the moves may take of each broker.
+#[derive(Clone, Copy, Debug, Default)]
+struct Limits {
+    /// Bytes a second, one way.
+    bandwidth: Option<u64>,
+    /// Whether that is the Rebalance's own, and so holds as long as it.
+    own: bool,
+}
+
+fn limits(object: &Rebalance, cluster: Option<&Cluster>) -> Result<Limits, Verdict> {
+    if let Some(text) = object.spec.bandwidth.as_deref() {
+        let bandwidth = cluster::bytes_per_second(text).map_err(|problem| {
+            Verdict::stalled(Reason::InvalidSpec, format!("spec.bandwidth {problem}"))
+        })?;
+        return Ok(Limits { bandwidth: Some(bandwidth), own: true });
+    }
+    let bandwidth = cluster.map_or(Ok(None), cluster::bandwidth).map_err(|problem| {
+        let text = format!("the Cluster's spec.rebalance.bandwidth {problem}");
+        Verdict::working(Reason::ClusterNotReady, text)
+    })?;
+    Ok(Limits { bandwidth, own: false })
+}
+
+/// Puts back the limit that was there before, if there is one to put back.
+async fn put_back(status: &RebalanceStatus, brokers: &impl Brokers) -> Result<(), SafetyFailure> {
+    let Some(before) = status.limit_before else { return Ok(()) };
+    let limit = before.bytes_per_second.and_then(|limit| u64::try_from(limit).ok());
+    brokers.order(&Order::Limit(limit)).await.map(drop)
+}
+
 /// Does what comes next, and says what came of it.
 async fn carry_out(
     step: &Step,
     status: RebalanceStatus,
+    limits: Limits,
     brokers: &impl Brokers,
 ) -> (RebalanceStatus, Verdict) {
     let odd = || SafetyFailure::Unknown("the answer is another's".to_owned());
     match step {
         Step::Wait(verdict) => (status, verdict.clone()),
         Step::Rest => plan::rested(status),
-        Step::Begin => plan::begun(status),
+        Step::Begin if limits.own && status.limit_before.is_none() => {
+            let before = match brokers.ask(&Question::Bandwidth).await {
+                Ok(Answer::Bandwidth(before)) => Ok(before),
+                Ok(_) => Err(odd()),
+                Err(failure) => Err(failure),
+            };
+            plan::begun(status, Some(before))
+        }
+        Step::Begin => plan::begun(status, None),
         Step::Propose => {
             let answer = match brokers.ask(&Question::Proposal).await {
                 Ok(Answer::Proposal(proposal)) => Ok(proposal),
@@ -87,12 +131,18 @@ async fn carry_out(
             plan::proposed(status, answer)
         }
         Step::Move => {
-            let answer = match brokers.order(&Order::Spread).await {
+            let mut answer = match begin_limited(brokers, limits.bandwidth, &Order::Spread).await {
                 Ok(Done::Moves(moves)) => Ok(moves),
                 Ok(_) => Err(odd()),
                 Err(failure) => Err(failure),
             };
-            plan::moved(status, answer)
+            // Before it is written down that all is done: whoever is killed in between does both again.
+            if answer.as_ref().is_ok_and(plan::is_done)
+                && let Err(failure) = put_back(&status, brokers).await
+            {
+                answer = Err(failure);
+            }
+            plan::moved(status, limits.bandwidth, answer)
         }
         Step::Stop => {
             // Moves off any broker are all moves.
@@ -102,6 +152,10 @@ async fn carry_out(
                 }
                 Ok(_) => Err(odd()),
                 Err(failure) => Err(failure),
+            };
+            let stopped = match stopped {
+                Ok(()) => put_back(&status, brokers).await,
+                failed => failed,
             };
             plan::stopped(status, stopped)
         }

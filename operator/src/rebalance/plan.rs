@@ -1,10 +1,10 @@
 //! What a Rebalance does next, and what is written down after it. Pure.
 
-use crds::rebalance::{Progress, Proposal, ProposedMove, RebalancePhase};
+use crds::rebalance::{LimitBefore, Progress, Proposal, ProposedMove, RebalancePhase};
 use crds::{Reason, RebalanceStatus};
 
 use crate::cluster::bytes;
-use crate::safety::{MovesAnswer, ProposalAnswer, SafetyFailure};
+use crate::safety::{BandwidthAnswer, MovesAnswer, Obstacle, ProposalAnswer, SafetyFailure};
 use crate::verdict::Verdict;
 
 /// Moves that the status lists.
@@ -20,6 +20,8 @@ pub(crate) struct Situation {
     pub(crate) is_of_this_spec: bool,
     /// Whether brokers come or go, and partitions move for that.
     pub(crate) scales: bool,
+    /// Whether it sets a limit of its own and has not written down yet which one was there before.
+    pub(crate) owes_note: bool,
 }
 
 /// What comes next.
@@ -50,7 +52,7 @@ pub(crate) fn next(situation: &Situation) -> Step {
             let text = "waiting until the Cluster's brokers have come or gone";
             Step::Wait(Verdict::working(Reason::ClusterNotReady, text))
         }
-        true if executing => Step::Move,
+        true if executing && !situation.owes_note => Step::Move,
         true => Step::Begin,
     }
 }
@@ -80,12 +82,25 @@ pub(crate) fn proposed(
         moves: count(answer.moves),
         bytes: count(answer.bytes),
         partitions: shown.collect(),
+        notes: answer
+            .blocked
+            .iter()
+            .map(blocked)
+            .chain(answer.notes.clone())
+            .take(MAX_LISTED)
+            .collect(),
     };
+    let notes: String = proposal.notes.iter().map(|note| format!("; {note}")).collect();
     let verdict = if proposal.moves == 0 {
-        Verdict::Ready(Reason::ProposalReady, "the brokers hold equal shares".to_owned())
+        let text = if answer.blocked.is_empty() {
+            "the brokers hold equal shares"
+        } else {
+            "nothing can move"
+        };
+        Verdict::Ready(Reason::ProposalReady, format!("{text}{notes}"))
     } else {
         let text = format!(
-            "{} partitions would move and {} be copied; set spec.approved to true to do it",
+            "{} partitions would move and {} be copied; set spec.approved to true to do it{notes}",
             proposal.moves,
             bytes(proposal.bytes)
         );
@@ -95,23 +110,56 @@ pub(crate) fn proposed(
     (RebalanceStatus { phase, proposal: Some(proposal), progress: None, ..status }, verdict)
 }
 
-pub(crate) fn begun(status: RebalanceStatus) -> Noted {
-    let phase = Some(RebalancePhase::Executing);
-    let verdict = Verdict::working(Reason::Rebalancing, "the moves begin");
-    (RebalanceStatus { phase, ..status }, verdict)
+fn blocked(obstacle: &Obstacle) -> String {
+    match &obstacle.topic {
+        Some(topic) => format!("topic {topic}: {}", obstacle.message),
+        None => obstacle.message.clone(),
+    }
 }
 
-pub(crate) fn moved(status: RebalanceStatus, answer: Result<MovesAnswer, SafetyFailure>) -> Noted {
+/// Moves are made from now on; with the limit that is there, if it is to be put back.
+pub(crate) fn begun(
+    status: RebalanceStatus,
+    before: Option<Result<BandwidthAnswer, SafetyFailure>>,
+) -> Noted {
+    let limit_before = match before {
+        None => status.limit_before,
+        Some(Ok(BandwidthAnswer { bytes_per_second })) => Some(LimitBefore { bytes_per_second }),
+        Some(Err(failure)) => return unknown(status, "limiting the moves", &failure),
+    };
+    let phase = Some(RebalancePhase::Executing);
+    let verdict = Verdict::working(Reason::Rebalancing, "the moves begin");
+    (RebalanceStatus { phase, limit_before, ..status }, verdict)
+}
+
+/// Whether all moves are made.
+pub(crate) fn is_done(moves: &MovesAnswer) -> bool {
+    moves.planned == 0 && moves.moving == 0
+}
+
+pub(crate) fn moved(
+    status: RebalanceStatus,
+    limit: Option<u64>,
+    answer: Result<MovesAnswer, SafetyFailure>,
+) -> Noted {
     let moves = match answer {
         Ok(moves) => moves,
         Err(failure) => return unknown(status, "moving partitions", &failure),
     };
-    if moves.planned == 0 && moves.moving == 0 {
-        return rested(RebalanceStatus {
+    if is_done(&moves) {
+        let status = RebalanceStatus {
             phase: Some(RebalancePhase::Completed),
             progress: None,
+            limit_before: None,
             ..status
-        });
+        };
+        return match moves.blocked.first() {
+            None => rested(status),
+            Some(first) => {
+                let text = format!("all moves are made but some: {}", blocked(first));
+                (status, Verdict::ready(text))
+            }
+        };
     }
     let progress = Progress {
         partitions_left: count(moves.left),
@@ -119,10 +167,13 @@ pub(crate) fn moved(status: RebalanceStatus, answer: Result<MovesAnswer, SafetyF
         bytes_left: count(moves.bytes_left),
     };
     let text = format!(
-        "{} partitions left, {} of them on their way, {} to copy",
+        "{} partitions left, {} of them on their way, {} to copy{}",
         moves.left,
         moves.moving,
-        bytes(progress.bytes_left)
+        bytes(progress.bytes_left),
+        limit.map_or_else(String::new, |limit| {
+            format!(", at most {} a second and broker", bytes(count(limit)))
+        })
     );
     let verdict = Verdict::working(Reason::Rebalancing, text);
     (RebalanceStatus { progress: Some(progress), ..status }, verdict)
@@ -134,7 +185,7 @@ pub(crate) fn stopped(status: RebalanceStatus, result: Result<(), SafetyFailure>
         Ok(()) => {
             let phase = Some(RebalancePhase::Proposed);
             let verdict = Verdict::working(Reason::Rebalancing, "the moves have been stopped");
-            (RebalanceStatus { phase, progress: None, ..status }, verdict)
+            (RebalanceStatus { phase, progress: None, limit_before: None, ..status }, verdict)
         }
     }
 }

@@ -1,20 +1,25 @@
 //! Whole rebalances, with a change of mind, and with the operator killed before anything is written down.
 
+use std::collections::BTreeSet;
 use std::sync::Mutex;
 
 use crds::Reason;
 use crds::rebalance::RebalancePhase;
 
 use super::*;
-use crate::safety::{MovesAnswer, ProposalAnswer, ProposedMoveAnswer};
+use crate::safety::{BandwidthAnswer, MovesAnswer, ProposalAnswer, ProposedMoveAnswer};
 
 /// Partitions that are in the wrong place, and those that are on their way.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Default)]
 struct World {
     misplaced: u64,
     moving: u64,
     silent: bool,
     stops: usize,
+    /// What limits the moves.
+    limit: Option<u64>,
+    /// Limits under which moves were begun.
+    seen: BTreeSet<Option<u64>>,
 }
 
 struct Played(Mutex<World>);
@@ -32,6 +37,11 @@ impl Brokers for Played {
                 partitions: (0..100)
                     .map(|partition| ProposedMoveAnswer { partition, ..Default::default() })
                     .collect(),
+                blocked: Vec::new(),
+                notes: vec!["traffic is not known".into()],
+            }),
+            Question::Bandwidth => Answer::Bandwidth(BandwidthAnswer {
+                bytes_per_second: world.limit.map(|limit| limit as i64),
             }),
             Question::Registered => Answer::Registered(vec![0, 1, 2]),
             other => panic!("asked {other:?}"),
@@ -44,7 +54,15 @@ impl Brokers for Played {
             return Err(SafetyFailure::Unknown("no answer".into()));
         }
         match order {
+            Order::Limit(limit) => {
+                world.limit = *limit;
+                Ok(Done::Done)
+            }
             Order::Spread => {
+                if world.misplaced > 0 {
+                    let limit = world.limit;
+                    world.seen.insert(limit);
+                }
                 world.moving = 0;
                 let planned = world.misplaced.min(2);
                 (world.misplaced, world.moving) = (world.misplaced - planned, planned);
@@ -74,6 +92,7 @@ struct Run {
     approved: bool,
     generation: i64,
     scales: bool,
+    limits: Limits,
 }
 
 impl Run {
@@ -86,6 +105,7 @@ impl Run {
             approved: false,
             generation: 1,
             scales: false,
+            limits: Limits::default(),
         }
     }
 
@@ -100,9 +120,11 @@ impl Run {
             phase: self.status.phase.unwrap_or_default(),
             is_of_this_spec: self.status.observed_generation == Some(self.generation),
             scales: self.scales,
+            owes_note: self.limits.own && self.status.limit_before.is_none(),
         };
         let step = plan::next(&situation);
-        let (status, verdict) = carry_out(&step, self.status.clone(), &self.brokers).await;
+        let (status, verdict) =
+            carry_out(&step, self.status.clone(), self.limits, &self.brokers).await;
         if !killed {
             self.status = RebalanceStatus { observed_generation: Some(self.generation), ..status };
         }
@@ -111,7 +133,7 @@ impl Run {
 
     /// As it is now.
     fn world(&self) -> World {
-        *self.brokers.0.lock().unwrap()
+        self.brokers.0.lock().unwrap().clone()
     }
 
     fn change(&self, change: impl FnOnce(&mut World)) {
@@ -198,4 +220,102 @@ async fn brokers_that_come_or_go_come_first() {
     run.approve(true);
     assert_eq!(run.pass(false).await.reason(), Reason::ClusterNotReady);
     assert_eq!(run.world().misplaced, 5);
+}
+
+const OWN: Limits = Limits { bandwidth: Some(50), own: true };
+
+#[tokio::test]
+async fn its_own_limit_holds_for_its_moves_and_what_was_there_is_put_back_whoever_is_killed_when() {
+    for (before, killed_at) in [None, Some(7)].into_iter().flat_map(|b| (0..7).map(move |k| (b, k)))
+    {
+        let mut run = Run::of(5);
+        run.change(|world| world.limit = before);
+        run.limits = OWN;
+        run.approve(true);
+        let mut passes = 0;
+        while run.status.phase != Some(RebalancePhase::Completed) {
+            run.pass(passes == killed_at).await;
+            passes += 1;
+            assert!(passes < 12, "it never ends");
+        }
+        let what = format!("killed at {killed_at}, {before:?} before");
+        assert_eq!(run.world().seen, BTreeSet::from([Some(50)]), "{what}");
+        assert_eq!(run.world().limit, before, "{what}");
+        assert_eq!(run.status.limit_before, None, "{what}");
+    }
+}
+
+#[tokio::test]
+async fn a_stop_puts_the_limit_back_also_after_a_kill() {
+    for killed in [false, true] {
+        let mut run = Run::of(5);
+        run.change(|world| world.limit = Some(7));
+        run.limits = OWN;
+        run.approve(true);
+        run.pass(false).await;
+        run.pass(killed).await;
+        run.approve(false);
+        run.pass(killed).await;
+        run.pass(false).await;
+        assert_eq!((run.world().limit, run.status.limit_before), (Some(7), None));
+    }
+}
+
+#[tokio::test]
+async fn a_limit_may_come_and_change_while_it_moves() {
+    let mut run = Run::of(5);
+    run.approve(true);
+    run.pass(false).await;
+    run.pass(false).await;
+    assert_eq!(run.world().limit, None);
+    run.limits = OWN;
+    run.pass(false).await;
+    assert_eq!(run.status.limit_before.map(|before| before.bytes_per_second), Some(None));
+    let verdict = run.pass(false).await;
+    assert_eq!(run.world().limit, Some(50));
+    assert!(verdict.message().contains("at most 50 bytes a second"), "{verdict:?}");
+    run.limits.bandwidth = Some(60);
+    run.pass(false).await;
+    assert_eq!(run.world().limit, Some(60));
+}
+
+#[tokio::test]
+async fn the_clusters_limit_is_set_and_stays() {
+    let mut run = Run::of(1);
+    run.limits = Limits { bandwidth: Some(9), own: false };
+    run.approve(true);
+    for _ in 0..4 {
+        run.pass(false).await;
+    }
+    assert_eq!(run.status.phase, Some(RebalancePhase::Completed));
+    assert_eq!((run.world().limit, run.world().seen), (Some(9), BTreeSet::from([Some(9)])));
+}
+
+#[test]
+fn its_own_bandwidth_goes_before_the_clusters_and_what_does_not_read_is_told() {
+    let rebalance = |bandwidth: Option<&str>| -> Rebalance {
+        serde_json::from_value(serde_json::json!({
+            "apiVersion": "vltava.dev/v1alpha1", "kind": "Rebalance", "metadata": {"name": "r"},
+            "spec": {"clusterRef": {"name": "demo"}, "bandwidth": bandwidth}}))
+        .unwrap()
+    };
+    let cluster = |bandwidth: &str| -> Cluster {
+        serde_json::from_value(serde_json::json!({
+            "apiVersion": "vltava.dev/v1alpha1", "kind": "Cluster", "metadata": {"name": "demo"},
+            "spec": {"rebalance": {"bandwidth": bandwidth}}}))
+        .unwrap()
+    };
+    let of = |own: Option<&str>, clusters: &str| {
+        let limits = limits(&rebalance(own), Some(&cluster(clusters)));
+        limits
+            .map(|limits| (limits.bandwidth, limits.own))
+            .map_err(|verdict| verdict.message().to_owned())
+    };
+    assert_eq!(of(Some("50Mi"), "10Mi"), Ok((Some(50 << 20), true)));
+    assert_eq!(of(None, "10Mi"), Ok((Some(10 << 20), false)));
+    for (own, clusters) in [(Some("fast"), "10Mi"), (None, "fast")] {
+        let message = of(own, clusters).unwrap_err();
+        assert!(message.contains("is fast: write bytes a second, such as 50Mi"), "{message}");
+    }
+    assert_eq!(limits(&rebalance(None), None).unwrap().bandwidth, None);
 }

@@ -70,6 +70,15 @@ pub(crate) struct MovesAnswer {
     pub(crate) blocked: Vec<Obstacle>,
 }
 
+/// `GET /safety/bandwidth`: the cluster-wide limit of what reassignments take of a broker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct BandwidthAnswer {
+    /// Null if none is set. Required: a missing one must not read as "there was none".
+    #[serde(deserialize_with = "Option::deserialize")]
+    pub(crate) bytes_per_second: Option<i64>,
+}
+
 /// `GET /safety/spread`: the moves that would even the brokers out.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -81,6 +90,11 @@ pub(crate) struct ProposalAnswer {
     /// The first of them.
     #[serde(default)]
     pub(crate) partitions: Vec<ProposedMoveAnswer>,
+    #[serde(default)]
+    pub(crate) blocked: Vec<Obstacle>,
+    /// What the brokers did not know.
+    #[serde(default)]
+    pub(crate) notes: Vec<String>,
 }
 
 /// A partition that would be moved.
@@ -170,5 +184,8 @@ mod tests {
         let old: ReplicasAnswer = read(serde_json::json!({"replicas": 0})).unwrap();
         assert_eq!((old.behind, old.sole), (None, None));
         assert!(read::<MovesAnswer>(serde_json::json!({"planned": 0})).is_none());
+        assert!(read::<BandwidthAnswer>(serde_json::json!({})).is_none());
+        let none = read::<BandwidthAnswer>(serde_json::json!({"bytesPerSecond": null})).unwrap();
+        assert_eq!(none.bytes_per_second, None);
     }
 }

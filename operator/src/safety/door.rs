@@ -54,6 +54,9 @@ impl Brokers for BrokerDoor<'_> {
             Question::Proposal => {
                 self.call(Method::GET, "/safety/spread").await.map(Answer::Proposal)
             }
+            Question::Bandwidth => {
+                self.call(Method::GET, "/safety/bandwidth").await.map(Answer::Bandwidth)
+            }
             Question::Registered => {
                 let cluster = self.kafka.cluster(&self.address).await?;
                 Ok(Answer::Registered(cluster.brokers))
@@ -73,6 +76,10 @@ impl Brokers for BrokerDoor<'_> {
             Order::Resize { topic, replicas } => {
                 let path = format!("/safety/resize?topic={topic}&replicas={replicas}");
                 self.call(Method::POST, &path).await.map(Done::Moves)
+            }
+            Order::Limit(None) => self.tell("/safety/bandwidth").await,
+            Order::Limit(Some(limit)) => {
+                self.tell(&format!("/safety/bandwidth?bytesPerSecond={limit}")).await
             }
             Order::StopMoves(ids) => {
                 self.tell(&format!("/safety/stop-moves?brokers={}", list(ids))).await

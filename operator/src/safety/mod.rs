@@ -6,11 +6,12 @@
 mod contract;
 mod door;
 
-pub(crate) use contract::{
-    MovesAnswer, ProposalAnswer, QuorumAnswer, QuorumMember, ReplicasAnswer, RestartAnswer,
-};
 #[cfg(test)]
-pub(crate) use contract::{Obstacle, ProposedMoveAnswer};
+pub(crate) use contract::ProposedMoveAnswer;
+pub(crate) use contract::{
+    BandwidthAnswer, MovesAnswer, Obstacle, ProposalAnswer, QuorumAnswer, QuorumMember,
+    ReplicasAnswer, RestartAnswer,
+};
 pub(crate) use door::BrokerDoor;
 
 /// What can be asked. Nothing changes by asking.
@@ -24,6 +25,8 @@ pub(crate) enum Question {
     Quorum,
     /// Which moves would even the brokers out?
     Proposal,
+    /// What limits the moves?
+    Bandwidth,
     /// Which brokers are registered and not fenced?
     Registered,
     /// Is this broker, which is not ready, recovering its log?
@@ -37,6 +40,7 @@ pub(crate) enum Answer {
     Replicas(ReplicasAnswer),
     Quorum(QuorumAnswer),
     Proposal(ProposalAnswer),
+    Bandwidth(BandwidthAnswer),
     Registered(Vec<i32>),
     Recovery(bool),
 }
@@ -52,6 +56,8 @@ pub(crate) enum Order {
     Spread,
     /// Plan the next moves towards so many replicas of each partition of a topic.
     Resize { topic: String, replicas: i32 },
+    /// Limit what moves take of each broker to so many bytes a second, one way; `None`: as if no limit had been set.
+    Limit(Option<u64>),
     /// Forget the moves off these brokers.
     StopMoves(Vec<i32>),
     /// Make a caught-up observer a voter.
@@ -92,4 +98,16 @@ pub(crate) trait Brokers {
     ) -> impl Future<Output = Result<Answer, SafetyFailure>> + Send;
     /// Tells to do something.
     fn order(&self, order: &Order) -> impl Future<Output = Result<Done, SafetyFailure>> + Send;
+}
+
+/// Has moves begun that keep to a limit of bytes a second: where it cannot be set, none begin.
+pub(crate) async fn begin_limited(
+    brokers: &impl Brokers,
+    limit: Option<u64>,
+    order: &Order,
+) -> Result<Done, SafetyFailure> {
+    if limit.is_some() {
+        brokers.order(&Order::Limit(limit)).await?;
+    }
+    brokers.order(order).await
 }

@@ -1,13 +1,14 @@
 //! Step four: the order reaches Kafka.
 
-use crds::Topic;
+use crds::{Cluster, Topic};
 use kube::ResourceExt as _;
 
 use super::plan::Change;
+use crate::api;
 use crate::cluster;
 use crate::context::Context;
 use crate::kafka::KafkaFailure;
-use crate::safety::{Brokers as _, Done, MovesAnswer, Order, SafetyFailure};
+use crate::safety::{Done, MovesAnswer, Order, SafetyFailure, begin_limited};
 
 pub(crate) async fn apply(
     ctx: &Context,
@@ -38,7 +39,13 @@ pub(crate) async fn resize(
         .map_err(|failure| SafetyFailure::Unknown(failure.describe()))?;
     let door = cluster::door((&ctx.http, &ctx.kafka), (cluster, &namespace), (&sets, &pods));
     let order = Order::Resize { topic: object.kafka_name().to_owned(), replicas };
-    match door.order(&order).await? {
+    // A Cluster whose limit does not read says so itself; until then nothing moves.
+    let limit = api::get::<Cluster>(&ctx.client, &namespace, cluster)
+        .await
+        .map_err(|failure| SafetyFailure::Unknown(failure.describe()))?
+        .map_or(Ok(None), |cluster| cluster::bandwidth(&cluster))
+        .map_err(|problem| SafetyFailure::Unknown(format!("the Cluster's bandwidth {problem}")))?;
+    match begin_limited(&door, limit, &order).await? {
         Done::Moves(moves) => Ok(moves),
         Done::Done => Err(SafetyFailure::Unknown("the answer is another's".to_owned())),
     }

@@ -9,7 +9,7 @@ mod template;
 
 pub(crate) use image::{choose as choose_image, live_claims};
 pub(crate) use pods::{PodState, is_unheard, pod_state, pods_verdict, running_since};
-pub(crate) use quantity::same_resources;
+pub(crate) use quantity::{same_resources, whole_units};
 pub(crate) use service::{headless, service};
 pub(crate) use set::{
     SetState, StatefulSetPlan, budget, claim, claim_of, service_account, set_state,

@@ -29,6 +29,12 @@ pub(crate) fn same_resources(a: &ResourceRequirements, b: &ResourceRequirements)
     same(a.requests.as_ref(), b.requests.as_ref()) && same(a.limits.as_ref(), b.limits.as_ref())
 }
 
+/// A quantity in whole units; `None` if it is none, or less than one.
+pub(crate) fn whole_units(text: &str) -> Option<u64> {
+    // `as` keeps to the range of the type.
+    thousandths(text).map(|thousandths| (thousandths / 1e3) as u64).filter(|whole| *whole > 0)
+}
+
 type Quantities = BTreeMap<String, Quantity>;
 
 fn same(a: Option<&Quantities>, b: Option<&Quantities>) -> bool {
@@ -51,7 +57,17 @@ fn thousandths(text: &str) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
-    use super::same_quantity;
+    use super::{same_quantity, whole_units as whole};
+
+    #[test]
+    fn whole_units_of_a_quantity() {
+        assert_eq!(whole("50Mi"), Some(50 << 20));
+        assert_eq!((whole("1.5k"), whole("7")), (Some(1_500), Some(7)));
+        assert_eq!(
+            (whole("0"), whole("10m"), whole("fast"), whole("-1")),
+            (None, None, None, None)
+        );
+    }
 
     #[test]
     fn quantities_are_compared_by_value() {

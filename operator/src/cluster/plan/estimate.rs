@@ -1,4 +1,4 @@
-//! How much has still to move, and how long that takes at the pace so far.
+//! How much has still to move, and how long that takes: at the pace so far, but not faster than the bandwidth allows.
 
 use crds::Scaling;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -25,12 +25,29 @@ pub(super) fn note(scaling: &Scaling, moves: &MovesAnswer, now: Timestamp) -> Sc
     }
 }
 
+/// What moves may take.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Allowed {
+    /// Bytes a second of each broker; nothing without a limit.
+    pub(super) bandwidth: Option<u64>,
+    /// Brokers that take what moves.
+    pub(super) receivers: usize,
+}
+
 /// In words: `12.0 MiB left, about 40 s`.
-pub(super) fn words(scaling: &Scaling, now: Timestamp) -> String {
+pub(super) fn words(scaling: &Scaling, allowed: Allowed, now: Timestamp) -> String {
     let left = scaling.bytes_left.unwrap_or(0);
-    match seconds(scaling, now) {
+    match seconds(scaling, now).max(allowed.seconds(left)) {
         Some(seconds) => format!("{} left, about {}", bytes(left), duration(seconds)),
         None => format!("{} left", bytes(left)),
+    }
+}
+
+impl Allowed {
+    /// Seconds that so many bytes take at least.
+    fn seconds(self, left: i64) -> Option<i64> {
+        let rate = i128::from(self.bandwidth?).checked_mul(self.receivers.max(1) as i128)?;
+        i64::try_from(i128::from(left) / rate.max(1)).ok().filter(|seconds| *seconds > 0)
     }
 }
 
@@ -69,6 +86,8 @@ fn duration(seconds: i64) -> String {
 mod tests {
     use super::*;
 
+    const FREELY: Allowed = Allowed { bandwidth: None, receivers: 1 };
+
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
     }
@@ -80,11 +99,27 @@ mod tests {
     #[test]
     fn an_estimate_needs_a_pace() {
         let first = note(&Scaling::default(), &moves(10 << 20), at(100));
-        assert_eq!(words(&first, at(100)), "10.0 MiB left");
+        assert_eq!(words(&first, FREELY, at(100)), "10.0 MiB left");
         let second = note(&first, &moves(5 << 20), at(110));
-        assert_eq!(words(&second, at(110)), "5.0 MiB left, about 10 s");
+        assert_eq!(words(&second, FREELY, at(110)), "5.0 MiB left, about 10 s");
         let grown = note(&second, &moves(20 << 20), at(120));
-        assert_eq!(words(&grown, at(120)), "20.0 MiB left");
+        assert_eq!(words(&grown, FREELY, at(120)), "20.0 MiB left");
+    }
+
+    #[test]
+    fn an_estimate_is_no_faster_than_the_bandwidth() {
+        let allowed = Allowed { bandwidth: Some(1 << 20), receivers: 2 };
+        let first = note(&Scaling::default(), &moves(100 << 20), at(100));
+        assert_eq!(words(&first, allowed, at(100)), "100.0 MiB left, about 50 s");
+        // The pace so far is slower, as it is when partitions are moved one after another.
+        let second = note(&first, &moves(90 << 20), at(110));
+        assert_eq!(words(&second, allowed, at(110)), "90.0 MiB left, about 90 s");
+        // It was faster before the limit.
+        let third = note(&first, &moves(10 << 20), at(110));
+        assert_eq!(
+            words(&third, Allowed { receivers: 1, ..allowed }, at(110)),
+            "10.0 MiB left, about 10 s"
+        );
     }
 
     #[test]

@@ -101,6 +101,8 @@ pub(crate) struct Situation {
     pub(crate) replace_lost: bool,
     /// Most brokers of one zone that may restart together.
     pub(crate) together: usize,
+    /// Bytes a second that moves may take of each broker.
+    pub(crate) bandwidth: Option<u64>,
 }
 
 /// Something to do. At most one a pass.
@@ -237,6 +239,7 @@ impl Action {
             Self::Tell(Order::Drain(_)) => "drain",
             Self::Tell(Order::Resize { .. }) => "resize",
             Self::Tell(Order::Spread) => "spread",
+            Self::Tell(Order::Limit(_)) => "limit",
             Self::Tell(Order::StopMoves(_)) => "stop-moves",
             Self::Tell(Order::AddVoter { .. }) => "add-voter",
             Self::Tell(Order::RemoveVoter { .. }) => "remove-voter",

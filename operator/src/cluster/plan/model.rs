@@ -194,6 +194,7 @@ impl World {
             delete_volumes: self.delete_volumes,
             replace_lost: self.replace_lost,
             together: self.together,
+            bandwidth: None,
         }
     }
 
@@ -270,7 +271,7 @@ impl World {
                     observers: gone.chain(observers.map(|id| disk("disk", id))).collect(),
                 })
             }
-            Question::Proposal => panic!("only a Rebalance asks for it"),
+            Question::Proposal | Question::Bandwidth => panic!("only a Rebalance asks for it"),
             Question::Registered => Answer::Registered(self.registered.iter().copied().collect()),
             Question::Recovery(id) => {
                 Answer::Recovery(self.pods.get(id).is_some_and(|pod| pod.recovering))
@@ -333,8 +334,8 @@ impl World {
                 let all: Vec<i32> = self.registered.iter().copied().collect();
                 return Ok(Done::Moves(self.shift(&all, &all)));
             }
-            // Not the plan's, but an eviction's and a topic's.
-            Order::Drain(_) | Order::Resize { .. } => {}
+            // Not the plan's, but an eviction's, a topic's, and what comes before moves.
+            Order::Drain(_) | Order::Resize { .. } | Order::Limit(_) => {}
             Order::StopMoves(ids) => self.log.push(format!("stop {ids:?}")),
             Order::AddVoter { .. } if self.no_votes => {
                 return Err(SafetyFailure::Refused("it has not caught up".into()));

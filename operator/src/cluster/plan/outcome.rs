@@ -3,6 +3,7 @@
 use crds::{Reason, Scaling};
 use k8s_openapi::jiff::Timestamp;
 
+use super::estimate::Allowed;
 use super::grow::{with, without};
 use super::{Action, Situation, estimate, listed, unknown};
 use crate::safety::{Done, MovesAnswer, Order, SafetyFailure};
@@ -38,13 +39,26 @@ pub(crate) fn outcome(
             };
             (intent, said)
         }
-        (Action::Tell(Order::Evacuate(_)), Done::Moves(moves)) => evacuating(&scaling, moves, now),
-        (Action::Tell(Order::Spread), Done::Moves(moves)) => spreading(scaling, moves, said, now),
+        (Action::Tell(Order::Evacuate(_)), Done::Moves(moves)) => {
+            let allowed =
+                Allowed { bandwidth: situation.bandwidth, receivers: situation.wanted.len() };
+            evacuating(&scaling, moves, allowed, now)
+        }
+        (Action::Tell(Order::Spread), Done::Moves(moves)) => {
+            let allowed =
+                Allowed { bandwidth: situation.bandwidth, receivers: scaling.adding.len() };
+            spreading(scaling, moves, (said, allowed), now)
+        }
         _ => (scaling, said),
     }
 }
 
-fn evacuating(scaling: &Scaling, moves: &MovesAnswer, now: Timestamp) -> (Scaling, Verdict) {
+fn evacuating(
+    scaling: &Scaling,
+    moves: &MovesAnswer,
+    allowed: Allowed,
+    now: Timestamp,
+) -> (Scaling, Verdict) {
     let noted = estimate::note(scaling, moves, now);
     let head = format!("removing {}", listed(&noted.removing));
     let idle = moves.moving == 0 && moves.planned == 0;
@@ -61,7 +75,7 @@ fn evacuating(scaling: &Scaling, moves: &MovesAnswer, now: Timestamp) -> (Scalin
         "{head}: {} replicas to move, {} on their way, {}",
         moves.left,
         moves.moving,
-        estimate::words(&noted, now)
+        estimate::words(&noted, allowed, now)
     );
     (noted, Verdict::working(Reason::ScalingDown, text))
 }
@@ -70,12 +84,19 @@ fn evacuating(scaling: &Scaling, moves: &MovesAnswer, now: Timestamp) -> (Scalin
 fn spreading(
     scaling: Scaling,
     moves: &MovesAnswer,
-    said: Verdict,
+    (said, allowed): (Verdict, Allowed),
     now: Timestamp,
 ) -> (Scaling, Verdict) {
     let idle = moves.moving == 0 && moves.planned == 0;
     if idle && (moves.left == 0 || !moves.blocked.is_empty()) {
         let rest = Scaling { removing: scaling.removing, ..Scaling::default() };
+        let said = match moves.blocked.first() {
+            None => said,
+            Some(first) => {
+                let text = format!("{}: not everything moves: {}", said.message(), first.message);
+                Verdict::working(Reason::ScalingUp, text)
+            }
+        };
         return (rest, said);
     }
     let noted = estimate::note(&scaling, moves, now);
@@ -84,7 +105,7 @@ fn spreading(
         said.message(),
         moves.left,
         moves.moving,
-        estimate::words(&noted, now)
+        estimate::words(&noted, allowed, now)
     );
     (noted, Verdict::working(Reason::ScalingUp, text))
 }
