@@ -6,6 +6,9 @@ use super::load::{Loads, Weight, is_at_rest, under_way};
 use super::{Blocked, Plan, Survey};
 use crate::image::MetadataImage;
 
+/// Exchanges in one plan, which bounds how long planning takes; the next plan goes on.
+const MAX_EXCHANGES: usize = 300;
+
 /// A partition that may be moved.
 #[derive(Debug, Clone)]
 pub(super) struct Candidate {
@@ -32,6 +35,8 @@ pub(super) struct Board {
     pub(super) candidates: Vec<Candidate>,
     /// Partitions that may still be changed beside those that are.
     pub(super) budget: usize,
+    /// Exchanges that may still be looked for.
+    pub(super) exchanges: usize,
     /// Where something did not move for want of room: topic and broker.
     refused: Vec<(Str, i32)>,
 }
@@ -58,8 +63,14 @@ impl Board {
             loads: Loads::of(image, survey, &[]),
             candidates,
             budget: max_moving.saturating_sub(under_way(image)),
+            exchanges: MAX_EXCHANGES,
             refused: Vec::new(),
         }
+    }
+
+    /// Whether another exchange may be looked for.
+    pub(super) fn may_exchange(&self) -> bool {
+        self.budget > 0 && self.exchanges > 0
     }
 
     /// Whether candidates may be changed: those that are changed already may be changed again.

@@ -1,17 +1,21 @@
 //! Bytes on disk, and bytes a second written, from brokers that have too many of them.
 //!
 //! Too many is above the mean by more than a fifth, and by more than a floor below which nobody notices. A step moves one
-//! replica to a broker with fewer replicas, or exchanges two, so that the numbers of replicas stay as even as they are; it is
-//! made only if it takes a twentieth of the mean off what is too many. So a plan has few steps, and small changes of what is
-//! measured lead to none.
+//! replica to a broker with fewer replicas, or exchanges two, so that the numbers of replicas stay as even as they are. It is
+//! made only if it is worth it: if at least half of what goes comes off what is too many, or a twentieth of the mean. So small
+//! changes of what is measured lead to no move, and no large partition goes for a small gain.
 
 use super::board::{Board, Candidate};
 use super::load::{Load, Weight};
 
 /// Above the mean by the mean divided by this is too many.
 const TOLERANCE: u64 = 5;
-/// A step takes off at least the mean divided by this.
-const MIN_GAIN: u64 = 20;
+/// A step is worth it that takes off the mean divided by this,
+const GREAT_GAIN: u64 = 20;
+/// or what it moves divided by this,
+const FAIR_SHARE: u64 = 2;
+/// but never one that takes off less than the mean divided by this.
+const MIN_GAIN: u64 = 10_000;
 /// Partners that are looked at for one exchange: those that fit best by their weight.
 const MAX_PARTNERS: usize = 16;
 
@@ -101,9 +105,10 @@ pub(super) fn even_out(board: &mut Board, resource: Resource, first: Option<Reso
         };
         best(board, resource, (from, to), (&gives, &takes), alone, spares)
     };
-    while board.budget > 0
+    while board.may_exchange()
         && let Some((exchange, from, to)) = find(board, resource, step)
     {
+        board.exchanges -= 1;
         board.replace(exchange.gives, from, to);
         if let Some(back) = exchange.takes {
             board.replace(back, to, from);
@@ -158,7 +163,11 @@ pub(super) fn best(
     };
     let pair = Pair::of(board, resource, (from, to));
     let room = u64::try_from(pair.limit - pair.to).unwrap_or(0);
-    let least_gain = i128::from((board.loads.mean(|load| resource.of(load)) / MIN_GAIN).max(1));
+    let mean = board.loads.mean(|load| resource.of(load));
+    let least_gain = |given: u64| {
+        let fair = given.div_ceil(FAIR_SHARE).min(mean / GREAT_GAIN);
+        i128::from(fair.max(mean / MIN_GAIN).max(1))
+    };
     let mut partners: Vec<(u64, usize)> =
         takes.iter().map(|index| (weigh(*index), *index)).collect();
     partners.sort_unstable();
@@ -172,7 +181,7 @@ pub(super) fn best(
             let copied =
                 i128::from(given.weight.bytes) + taken.map_or(0, |c| i128::from(c.weight.bytes));
             let rank = (gained, -copied);
-            if gained >= least_gain
+            if gained >= least_gain(weigh(give))
                 && found.is_none_or(|(best, _)| rank > best)
                 && board.affords([give].into_iter().chain(takes))
                 && allowed(given, taken)

@@ -14,7 +14,10 @@ pub(super) fn turn_leaders(board: &mut Board) -> usize {
         board.prefer(index, leader);
         steps += 1;
     }
-    while let Some((exchange, from, to)) = find(board, Resource::BytesOut, by_bytes) {
+    while board.may_exchange()
+        && let Some((exchange, from, to)) = find(board, Resource::BytesOut, by_bytes)
+    {
+        board.exchanges -= 1;
         board.prefer(exchange.gives, to);
         if let Some(back) = exchange.takes {
             board.prefer(back, from);

@@ -3,7 +3,7 @@
 //! In this order, and what comes later never undoes what came before: equally many replicas; bytes on disk; bytes a second
 //! written ([`even`](super::even)); then, copying nothing, equally many preferred leaders, and bytes a second that those
 //! send ([`leaders`](super::leaders)). Every step lowers that list of measures, so planning ends, and a plan made on the
-//! result of a whole plan is empty.
+//! result of a whole plan is empty. (A whole one: few enough that neither the moves at a time nor the exchanges of a plan run out.)
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -25,7 +25,7 @@ pub fn spread(image: &MetadataImage, survey: &Survey, max_moving: usize) -> Plan
         steps += even_out(&mut board, Resource::Disk, None);
         steps += even_out(&mut board, Resource::BytesIn, Some(Resource::Disk));
         // Later ones may go by what is there when nothing moves any more.
-        if steps == 0 && at_rest {
+        if steps == 0 && at_rest && board.may_exchange() {
             steps += turn_leaders(&mut board);
         }
         if steps == 0 {

@@ -200,3 +200,18 @@ fn what_has_no_room_elsewhere_stays_on_a_broker_that_leaves() {
     assert_eq!((plan.moves.len(), plan.bytes, plan.blocked.len()), (2, 2 * GIB, 1));
     assert!(plan.blocked[0].why.contains("enlarge the volumes"), "{:?}", plan.blocked);
 }
+
+#[test]
+fn many_small_partitions_are_evened_out_by_as_few_moves_as_it_takes() {
+    let two = [(0, None), (1, None)];
+    let image = cluster(&two, 400, 1);
+    // Broker 0 has 200 busy ones, of which each is a two-hundredth of what is too many.
+    let weights: Vec<_> = (0..400).map(|p| (GIB, if p % 2 == 0 { MIB } else { 0 }, 0)).collect();
+    let survey = measured(&image, &weights);
+    let plan = spread(&image, &survey, 1_000);
+    let after = carry_out(&image, &plan);
+    let taken: Vec<u64> = has(&after, &survey).iter().map(|load| load.1 / MIB).collect();
+    // Until a fifth above the mean of 100.
+    assert_eq!(taken, [120, 80]);
+    assert_eq!(plan.moves.len(), 2 * 80);
+}
