@@ -163,7 +163,9 @@ pub(crate) fn markdown(report: &Report) -> String {
              plan may copy more. Bytes are those that the brokers have counted \
              (`vltava_broker_reassignment_bytes_in_total`); the fewest are the replicas that must move until all brokers have \
              equal shares, times a partition's bytes. On the right is what `kafka-reassign-partitions --generate` proposes for \
-             the same brokers at the same moment, times a partition's bytes; it is not carried out.\n{}",
+             the same brokers at the same moment, times a partition's bytes; it is not carried out. What is copied beyond the \
+             fewest are halves of batches: an answer ends after 1 MiB (`replica.fetch.max.bytes`), in the middle of a batch \
+             (64 KiB here), which is asked for again; the plan on the right has none.\n{}",
             report.moves.table("growing and shrinking"),
         );
     }

@@ -1,12 +1,12 @@
 //! What is done for whoever asks. All of it is in the metadata log, so it goes on after any interruption.
 
-use quorum::balance::{
-    Plan, bytes_under_way, evacuate, misfits, remaining, resize, spread, under_way,
-};
+use std::sync::Arc;
+
+use quorum::balance::{Plan, bytes_under_way, evacuate, misfits, remaining, resize, under_way};
 use quorum::controller::{AlterReassignments, DrainLeaders, Reassignment, UnregisterBroker};
 
 use super::answers::{DrainAnswer, MovesAnswer, StopAnswer, blocked_answers, notes};
-use super::questions::{NotActive, confirm};
+use super::questions::{NotActive, confirm, spread_aside};
 use super::survey;
 use crate::context::Broker;
 use crate::controller::SubmitError;
@@ -65,8 +65,10 @@ pub(super) async fn spread_out(broker: &Broker) -> Result<MovesAnswer, ActionErr
     confirm(broker).await?;
     let survey = survey::gather(broker).await;
     let image = broker.image();
-    let whole = spread(&image, &survey, MAX_PROPOSED);
-    let (planned, blocked) = begin(broker, spread(&image, &survey, MAX_MOVING), false).await?;
+    let survey = Arc::new(survey);
+    let whole = spread_aside(&image, &survey, MAX_PROPOSED).await?;
+    let next = spread_aside(&image, &survey, MAX_MOVING).await?;
+    let (planned, blocked) = begin(broker, next, false).await?;
     let moving = under_way(&broker.image());
     // Moves that are refused must not look like moves to come.
     let to_come = if moving + planned == 0 { 0 } else { whole.moves.len().saturating_sub(planned) };

@@ -1,8 +1,10 @@
 //! What is asked: nothing changes.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use quorum::balance::{evacuate, remaining, spread, under_way};
+use quorum::MetadataImage;
+use quorum::balance::{Plan, Survey, evacuate, remaining, spread, under_way};
 use quorum::controller::ReadBarrier;
 use quorum::node::QuorumStatus;
 use quorum::safety::may_stop;
@@ -77,11 +79,24 @@ pub(super) async fn replicas(
     Ok(ReplicasAnswer::of(remaining(&image, &survey.sizes, brokers), blocked))
 }
 
+/// Plans on a thread that may take its time: with many partitions it takes seconds.
+pub(super) async fn spread_aside(
+    image: &Arc<MetadataImage>,
+    survey: &Arc<Survey>,
+    max_moving: usize,
+) -> Result<Plan, NotActive> {
+    let (image, survey) = (Arc::clone(image), Arc::clone(survey));
+    let planning = tokio::task::spawn_blocking(move || spread(&image, &survey, max_moving));
+    // No plan must not read as nothing to do.
+    planning.await.map_err(|_| NotActive(None))
+}
+
 pub(super) async fn proposal(broker: &Broker) -> Result<ProposalAnswer, NotActive> {
     confirm(broker).await?;
     let survey = survey::gather(broker).await;
     let image = broker.image();
-    let plan = spread(&image, &survey, MAX_PROPOSED);
+    let survey = Arc::new(survey);
+    let plan = spread_aside(&image, &survey, MAX_PROPOSED).await?;
     Ok(ProposalAnswer::of(plan, &image, under_way(&image), notes(&survey)))
 }
 
