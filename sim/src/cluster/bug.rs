@@ -144,6 +144,7 @@ impl Bug {
                 | Mistake::OffsetsByName
                 | Mistake::AddedPartitionsIgnored,
             ) => Scenario::Topics,
+            Bug::Broker(Mistake::CommitsUnfenced) => Scenario::Elections,
             Bug::Broker(_) => Scenario::Kills,
         }
     }
@@ -162,6 +163,7 @@ impl Bug {
                     Mistake::CommitsUnfenced
                         | Mistake::CoordinatorServesUncommitted
                         | Mistake::EpochNotedUnflushed
+                        | Mistake::PauseNeverEnds
                 )
         )
     }
