@@ -49,7 +49,8 @@ pub(crate) fn handle(
         };
     }
     match wait {
-        Some(wait) if !wait.is_done() => {
+        // Leadership may be lost on another thread before this line: that is over as well, and no success.
+        Some(wait) if !wait.is_committed() => {
             let timeout_ms = u64::try_from(request.timeout_ms).unwrap_or(0).min(MAX_TIMEOUT_MS);
             let timeout = Duration::from_millis(timeout_ms);
             let broker = Arc::clone(broker);

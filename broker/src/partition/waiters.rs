@@ -27,9 +27,14 @@ impl CommitWait {
         Arc::default()
     }
 
-    /// Whether no partition is waited for.
-    pub(crate) fn is_done(&self) -> bool {
+    /// Whether no partition is waited for: each has committed or failed.
+    fn is_done(&self) -> bool {
         self.remaining.load(Ordering::Acquire) == 0
+    }
+
+    /// Whether each partition has committed. One that failed, even before anybody waits, has not.
+    pub(crate) fn is_committed(&self) -> bool {
+        self.is_done() && self.failures.lock().is_empty()
     }
 
     /// Waits until each partition has committed or failed.
@@ -321,6 +326,21 @@ mod tests {
         assert_eq!(wait.failures(), [(1, ErrorCode::NOT_LEADER_OR_FOLLOWER)]);
         let failed = wait.committed().now_or_never();
         assert_eq!(failed, Some(Err(ErrorCode::NOT_LEADER_OR_FOLLOWER)));
+    }
+
+    #[test]
+    fn what_failed_before_anybody_waits_is_not_committed() {
+        let (kept, lost) = (CommitWait::new(), CommitWait::new());
+        let (mut a, mut b) = (Waiters::default(), Waiters::default());
+        assert!(kept.is_committed(), "nothing to wait for");
+        a.add_commit(5, &kept, 0);
+        b.add_commit(5, &lost, 0);
+        assert!(!kept.is_committed() && !lost.is_committed());
+        a.committed(5).wake();
+        b.fail(ErrorCode::NOT_LEADER_OR_FOLLOWER).wake();
+        assert!(kept.is_committed() && !lost.is_committed());
+        assert_eq!(lost.failures(), [(0, ErrorCode::NOT_LEADER_OR_FOLLOWER)]);
+        assert_eq!(lost.done().now_or_never(), Some(()));
     }
 
     #[test]
