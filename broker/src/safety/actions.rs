@@ -63,9 +63,8 @@ pub(super) async fn move_off(broker: &Broker, brokers: &[i32]) -> Result<MovesAn
 
 pub(super) async fn spread_out(broker: &Broker) -> Result<MovesAnswer, ActionError> {
     confirm(broker).await?;
-    let survey = survey::gather(broker).await;
+    let survey = Arc::new(survey::gather(broker).await);
     let image = broker.image();
-    let survey = Arc::new(survey);
     let whole = spread_aside(&image, &survey, MAX_PROPOSED).await?;
     let next = spread_aside(&image, &survey, MAX_MOVING).await?;
     let (planned, blocked) = begin(broker, next, false).await?;

@@ -93,9 +93,8 @@ pub(super) async fn spread_aside(
 
 pub(super) async fn proposal(broker: &Broker) -> Result<ProposalAnswer, NotActive> {
     confirm(broker).await?;
-    let survey = survey::gather(broker).await;
+    let survey = Arc::new(survey::gather(broker).await);
     let image = broker.image();
-    let survey = Arc::new(survey);
     let plan = spread_aside(&image, &survey, MAX_PROPOSED).await?;
     Ok(ProposalAnswer::of(plan, &image, under_way(&image), notes(&survey)))
 }

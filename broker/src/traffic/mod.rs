@@ -17,6 +17,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use meter::Meter;
+use quorum::balance::Rate;
 
 /// How often averages are brought up to date.
 pub(crate) const SAMPLE_INTERVAL: Duration = Duration::from_secs(5);
@@ -38,13 +39,6 @@ struct Meters {
     bytes_in: Meter,
     bytes_out: Meter,
     measured_ms: u64,
-}
-
-/// Averages, in bytes a second.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Rates {
-    pub(crate) bytes_in: u64,
-    pub(crate) bytes_out: u64,
 }
 
 impl PartitionTraffic {
@@ -85,11 +79,11 @@ impl PartitionTraffic {
         }
     }
 
-    /// What has been measured; nothing before a leadership of [`MIN_MEASURED_MS`].
-    pub(crate) fn rates(&self) -> Option<Rates> {
+    /// The averages; nothing before a leadership of [`MIN_MEASURED_MS`].
+    pub(crate) fn rates(&self) -> Option<Rate> {
         let meters = self.meters.lock();
         let meters = meters.as_ref().filter(|meters| meters.measured_ms >= MIN_MEASURED_MS)?;
-        Some(Rates {
+        Some(Rate {
             bytes_in: meters.bytes_in.per_second(),
             bytes_out: meters.bytes_out.per_second(),
         })
@@ -110,7 +104,7 @@ mod tests {
             traffic.fetched(10_000);
             traffic.sample(true, at * 5_000);
         }
-        assert_eq!(traffic.rates(), Some(Rates { bytes_in: 1_000, bytes_out: 2_000 }));
+        assert_eq!(traffic.rates(), Some(Rate { bytes_in: 1_000, bytes_out: 2_000 }));
     }
 
     #[test]

@@ -95,7 +95,7 @@ impl Judge {
                     let question = Question::Restart(vec![known.candidate.id]);
                     known.restart = Some(match door.ask(&question).await {
                         Ok(Answer::Restart(answer)) => Ok(answer),
-                        Ok(_) => Err(SafetyFailure::Unknown("the answer is another's".to_owned())),
+                        Ok(_) => Err(SafetyFailure::mismatched()),
                         Err(failure) => Err(failure),
                     });
                 }

@@ -109,14 +109,13 @@ async fn carry_out(
     limits: Limits,
     brokers: &impl Brokers,
 ) -> (RebalanceStatus, Verdict) {
-    let odd = || SafetyFailure::Unknown("the answer is another's".to_owned());
     match step {
         Step::Wait(verdict) => (status, verdict.clone()),
         Step::Rest => plan::rested(status),
         Step::Begin if limits.own && status.limit_before.is_none() => {
             let before = match brokers.ask(&Question::Bandwidth).await {
                 Ok(Answer::Bandwidth(before)) => Ok(before),
-                Ok(_) => Err(odd()),
+                Ok(_) => Err(SafetyFailure::mismatched()),
                 Err(failure) => Err(failure),
             };
             plan::begun(status, Some(before))
@@ -125,7 +124,7 @@ async fn carry_out(
         Step::Propose => {
             let answer = match brokers.ask(&Question::Proposal).await {
                 Ok(Answer::Proposal(proposal)) => Ok(proposal),
-                Ok(_) => Err(odd()),
+                Ok(_) => Err(SafetyFailure::mismatched()),
                 Err(failure) => Err(failure),
             };
             plan::proposed(status, answer)
@@ -133,7 +132,7 @@ async fn carry_out(
         Step::Move => {
             let mut answer = match begin_limited(brokers, limits.bandwidth, &Order::Spread).await {
                 Ok(Done::Moves(moves)) => Ok(moves),
-                Ok(_) => Err(odd()),
+                Ok(_) => Err(SafetyFailure::mismatched()),
                 Err(failure) => Err(failure),
             };
             // Before it is written down that all is done: whoever is killed in between does both again.
@@ -150,7 +149,7 @@ async fn carry_out(
                 Ok(Answer::Registered(ids)) => {
                     brokers.order(&Order::StopMoves(ids)).await.map(drop)
                 }
-                Ok(_) => Err(odd()),
+                Ok(_) => Err(SafetyFailure::mismatched()),
                 Err(failure) => Err(failure),
             };
             let stopped = match stopped {

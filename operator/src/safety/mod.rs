@@ -89,6 +89,13 @@ pub(crate) enum SafetyFailure {
     Unknown(String),
 }
 
+impl SafetyFailure {
+    /// The answer is that to another question, or of another order. It cannot happen, and is no answer.
+    pub(crate) fn mismatched() -> Self {
+        Self::Unknown("the answer is another's".to_owned())
+    }
+}
+
 /// The seam: brokers over HTTP and Kafka's protocol, or a test's.
 pub(crate) trait Brokers {
     /// Asks.

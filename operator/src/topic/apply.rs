@@ -47,6 +47,6 @@ pub(crate) async fn resize(
         .map_err(|problem| SafetyFailure::Unknown(format!("the Cluster's bandwidth {problem}")))?;
     match begin_limited(&door, limit, &order).await? {
         Done::Moves(moves) => Ok(moves),
-        Done::Done => Err(SafetyFailure::Unknown("the answer is another's".to_owned())),
+        Done::Done => Err(SafetyFailure::mismatched()),
     }
 }

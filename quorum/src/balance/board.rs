@@ -56,8 +56,8 @@ impl Board {
             }
         }
         candidates.sort_by(|a, b| {
-            let key = |c: &Candidate| (c.weight.bytes, c.partition);
-            (key(a).0, &a.topic, key(a).1).cmp(&(key(b).0, &b.topic, key(b).1))
+            let (one, other) = (a.weight.bytes, b.weight.bytes);
+            (one, &a.topic, a.partition).cmp(&(other, &b.topic, b.partition))
         });
         Self {
             loads: Loads::of(image, survey, &[]),
@@ -94,17 +94,9 @@ impl Board {
     /// Changes a candidate's replicas.
     pub(super) fn assign(&mut self, index: usize, replicas: Vec<i32>) {
         let Some(candidate) = self.candidates.get_mut(index) else { return };
-        let bytes = candidate.weight.bytes;
         let was_changed = candidate.is_changed();
-        self.loads.remove(&candidate.replicas, &candidate.weight);
-        self.loads.add(&replicas, &candidate.weight);
-        let copied = |ids: &[i32], holders: &[i32]| {
-            ids.iter().copied().filter(|id| !holders.contains(id)).collect::<Vec<_>>()
-        };
-        for id in copied(&candidate.replicas, &candidate.holders) {
-            self.loads.give_room(id, bytes);
-        }
-        self.loads.take_room(copied(&replicas, &candidate.holders), bytes);
+        self.loads.displace(&candidate.replicas, &candidate.holders, &candidate.weight);
+        self.loads.place(&replicas, &candidate.holders, &candidate.weight);
         candidate.replicas = replicas;
         match (was_changed, candidate.is_changed()) {
             (false, true) => self.budget = self.budget.saturating_sub(1),

@@ -124,8 +124,6 @@ fn without(
         };
         replicas[position] = home;
     }
-    loads.add(&replicas, weight);
-    let new = replicas.iter().copied().filter(|id| !partition.replicas.contains(id));
-    loads.take_room(new, weight.bytes);
+    loads.place(&replicas, &partition.replicas, weight);
     Ok(replicas)
 }

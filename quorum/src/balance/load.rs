@@ -117,19 +117,23 @@ impl Loads {
         }
     }
 
-    /// `bytes` more will come to these brokers.
-    pub(super) fn take_room(&mut self, ids: impl IntoIterator<Item = i32>, bytes: u64) {
-        for id in ids {
-            if let Some(load) = self.brokers.get_mut(&id) {
-                load.room = load.room.and_then(|room| room.checked_sub(bytes));
+    /// Adds replicas of a partition that `holders` hold: to the others its bytes will come, and take room there.
+    pub(super) fn place(&mut self, replicas: &[i32], holders: &[i32], weight: &Weight) {
+        self.add(replicas, weight);
+        for id in replicas.iter().filter(|id| !holders.contains(id)) {
+            if let Some(load) = self.brokers.get_mut(id) {
+                load.room = load.room.and_then(|room| room.checked_sub(weight.bytes));
             }
         }
     }
 
-    /// `bytes` that [`Loads::take_room`] was told of will not come.
-    pub(super) fn give_room(&mut self, id: i32, bytes: u64) {
-        if let Some(load) = self.brokers.get_mut(&id) {
-            load.room = load.room.map(|room| room.saturating_add(bytes));
+    /// Takes back what [`Loads::place`] did.
+    pub(super) fn displace(&mut self, replicas: &[i32], holders: &[i32], weight: &Weight) {
+        self.remove(replicas, weight);
+        for id in replicas.iter().filter(|id| !holders.contains(id)) {
+            if let Some(load) = self.brokers.get_mut(id) {
+                load.room = load.room.map(|room| room.saturating_add(weight.bytes));
+            }
         }
     }
 

@@ -101,9 +101,7 @@ fn resized(
         let Some(position) = worst(loads, partition, &replicas) else { break };
         replicas.remove(position);
     }
-    loads.add(&replicas, weight);
-    let new = replicas.iter().copied().filter(|id| !partition.replicas.contains(id));
-    loads.take_room(new, weight.bytes);
+    loads.place(&replicas, &partition.replicas, weight);
     Ok(replicas)
 }
 

@@ -49,7 +49,7 @@ pub(super) fn nobody_said(within: Duration) -> Toll {
 async fn replicas(brokers: &impl Brokers, ids: &[i32]) -> Known<ReplicasAnswer> {
     match brokers.ask(&Question::Replicas(ids.to_vec())).await? {
         Answer::Replicas(answer) => Ok(answer),
-        _ => Err(another()),
+        _ => Err(SafetyFailure::mismatched()),
     }
 }
 
@@ -57,13 +57,9 @@ async fn silent(brokers: &impl Brokers, ids: &[i32]) -> Known<BTreeSet<String>> 
     let mut topics = BTreeSet::new();
     for id in ids.iter().take(MAX_RESTARTS_ASKED) {
         let Answer::Restart(answer) = brokers.ask(&Question::Restart(vec![*id])).await? else {
-            return Err(another());
+            return Err(SafetyFailure::mismatched());
         };
         topics.extend(answer.unavoidable.into_iter().filter_map(|obstacle| obstacle.topic));
     }
     Ok(topics)
-}
-
-fn another() -> SafetyFailure {
-    SafetyFailure::Unknown("the answer is another question's".to_owned())
 }
