@@ -342,6 +342,12 @@ impl Partitions {
                         self.gate.refused(&error);
                         Slot::NoRoom
                     }
+                    OpenError::Disk(error) if error.leaves_in_doubt() => {
+                        // As with any other write that fails, the process ends and begins with what is on the disk.
+                        self.gate.refused(&error);
+                        Slot::Offline
+                    }
+                    // What cannot be read, or makes no sense, concerns this partition alone; the log says what it is.
                     _ => Slot::Offline,
                 }
             }

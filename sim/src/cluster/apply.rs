@@ -190,6 +190,7 @@ impl World {
                     process.partitions.insert(key, hosted);
                     self.say(|| format!("{machine} opens {} with {range:?}", key.1));
                 }
+                Err(OpenError::Disk(error)) if error.leaves_in_doubt() => return Err(error),
                 Err(what) => {
                     process.offline.insert(key, Offline::Waits);
                     if let OpenError::Disk(error) = &what

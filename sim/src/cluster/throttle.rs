@@ -22,6 +22,11 @@ impl Throttle {
         Self { bytes_per_second: [15_000, 40_000][random.usize(..2)], listed: random.bool() }
     }
 
+    /// How long so many bytes take.
+    pub(super) fn ms_for(self, bytes: u64) -> u64 {
+        bytes * 1_000 / self.bytes_per_second
+    }
+
     /// What it means for a partition on a node.
     pub(super) fn marks(
         throttle: Option<Self>,

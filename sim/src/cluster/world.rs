@@ -197,7 +197,7 @@ impl World {
         let mut looked = 0;
         while let Some(((at, _), event)) = self.events.pop_first() {
             self.now = at;
-            if at > FAULTS_MS + HEAL_MS {
+            if at > FAULTS_MS + HEAL_MS && at > FAULTS_MS + self.heal_ms() {
                 break;
             }
             self.happen(event)?;
@@ -215,7 +215,19 @@ impl World {
         for machine in &self.machines {
             self.say(|| machine.state());
         }
-        Err(format!("no progress within {HEAL_MS} ms after everything was healed: {what}"))
+        let within = self.heal_ms();
+        Err(format!("no progress within {within} ms after everything was healed: {what}"))
+    }
+
+    /// How long the cluster has to get on. Where replicas are filled at a bounded rate, also the time that it takes one machine
+    /// to be filled with all there is, twice: what was copied may be given to another before it counts.
+    fn heal_ms(&self) -> u64 {
+        let Some(throttle) = self.plan.throttle else { return HEAL_MS };
+        let processes = self.machines.iter().filter_map(|machine| machine.process.as_ref());
+        let hosted = processes.flat_map(|process| process.partitions.values());
+        let led = hosted.filter(|hosted| hosted.replica.is_leader());
+        let bytes: u64 = led.map(|hosted| hosted.replica.log().size()).sum();
+        HEAL_MS + throttle.ms_for(2 * bytes)
     }
 
     fn happen(&mut self, event: Event) -> Result<(), String> {

@@ -11,6 +11,10 @@ const NODE: i32 = 1;
 
 fn partitions(dir: &Path) -> Partitions {
     let gate = LogDirGate::new(Arc::new(watch::Sender::new(None)));
+    with_gate(dir, gate)
+}
+
+fn with_gate(dir: &Path, gate: Arc<LogDirGate>) -> Partitions {
     let flusher = Arc::new(Flusher::start(Box::new(|_| {})).unwrap());
     Partitions::new(
         NODE,
@@ -103,4 +107,35 @@ fn what_was_deleted_while_the_node_was_down_is_put_aside_under_its_own_id() {
     want.extend(ids[..2].iter().map(|id| format!("t-0.{id}-stray")));
     want.sort();
     assert_eq!(names(dir.path()), want);
+}
+
+/// Found by the simulation (seed 3000235 of everything): a partition whose checkpoint could not be synced stayed offline, in a
+/// process that went on as if its disk were sound.
+#[test]
+fn a_write_that_fails_while_a_log_is_opened_ends_the_process() {
+    let dir = tempfile::tempdir().unwrap();
+    let before = LogDir::open(Arc::new(OsDisk), dir.path()).unwrap();
+    before.write_checkpoints([(("t".into(), 0), 7, 0)]).unwrap();
+    drop(before);
+    let failed = Arc::new(watch::Sender::new(None));
+    let hosted = with_gate(dir.path(), LogDirGate::new(Arc::clone(&failed)));
+    // The old entry must go before the new log begins, and no file can be renamed to a folder's name.
+    let checkpoint = dir.path().join("recovery-point-offset-checkpoint");
+    std::fs::remove_file(&checkpoint).unwrap();
+    std::fs::create_dir(&checkpoint).unwrap();
+    hosted.apply(&image(Uuid([1; 16]), &[NODE]));
+    assert_eq!(hosted.get("t", 0).unwrap_err(), ErrorCode::KAFKA_STORAGE_ERROR);
+    let why = failed.borrow().clone().expect("the disk is taken for failed");
+    assert!(why.contains("recovery-point-offset-checkpoint"), "{why}");
+}
+
+#[test]
+fn a_log_that_cannot_be_read_is_offline_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let failed = Arc::new(watch::Sender::new(None));
+    let hosted = with_gate(dir.path(), LogDirGate::new(Arc::clone(&failed)));
+    std::fs::write(dir.path().join("t-0"), "not a folder").unwrap();
+    hosted.apply(&image(Uuid([1; 16]), &[NODE]));
+    assert_eq!(hosted.get("t", 0).unwrap_err(), ErrorCode::KAFKA_STORAGE_ERROR);
+    assert_eq!(*failed.borrow(), None);
 }
