@@ -118,6 +118,7 @@ impl Scenario<'_> {
         ensure!(copies == fewest, "{what}: {copies} replicas copied, where {fewest} do");
         let since = |(pod, bytes): (&String, &u64)| bytes - moved.get(pod).unwrap_or(&0);
         let bytes: u64 = now.iter().map(since).sum();
+        ensure!(bytes > 0 || copies == 0, "{what}: {copies} replicas copied, and no bytes counted");
         let ids: Vec<String> = brokers.iter().map(ToString::to_string).collect();
         let all = admin.get(&format!("/safety/replicas?brokers={}", ids.join(",")))?;
         let all = all["bytesLeft"].as_u64().context("no size of the replicas")?;

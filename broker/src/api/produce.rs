@@ -15,7 +15,7 @@ use super::leader_hint::{self, Hints};
 use crate::connection::{CloseReason, Reply};
 use crate::context::{Broker, RequestContext};
 use crate::dispatch::encode;
-use crate::partition::{Accepted, CommitWait, PartitionsView, Refusal};
+use crate::partition::{Accepted, CommitOutcome, CommitWait, PartitionsView, Refusal};
 
 /// First version that names topics by id.
 const TOPIC_ID_VERSION: i16 = 13;
@@ -41,53 +41,63 @@ pub(crate) fn handle(
         parts: 0,
     };
     let responses = request.topic_data.iter().map(|topic| append.topic(topic)).collect();
-    let mut response = ProduceResponse { responses, ..Default::default() };
-    if acks == 0 {
-        return match append.failed {
-            None => Ok(Reply::Nothing),
-            Some(code) => Err(CloseReason::UnacknowledgedProduce(code.name())),
+    let failed = append.failed;
+    let answer = Answer { ctx, response: ProduceResponse { responses, ..Default::default() } };
+    let Some(wait) = wait else {
+        return match (acks, failed) {
+            (0, None) => Ok(Reply::Nothing),
+            (0, Some(code)) => Err(CloseReason::UnacknowledgedProduce(code.name())),
+            (_, None) => Ok(Reply::Now(answer.encode()?)),
+            (_, Some(_)) => Ok(Reply::Now(answer.named(broker).encode()?)),
         };
+    };
+    if let Some(outcome) = wait.outcome() {
+        return Ok(Reply::Now(answer.committed(broker, &outcome)?));
     }
-    match wait {
-        // Leadership may be lost on another thread before this line: that is over as well, and no success.
-        Some(wait) if !wait.is_committed() => {
-            let timeout_ms = u64::try_from(request.timeout_ms).unwrap_or(0).min(MAX_TIMEOUT_MS);
-            let timeout = Duration::from_millis(timeout_ms);
-            let broker = Arc::clone(broker);
-            Ok(Reply::Later(Box::pin(answer_when_committed(broker, ctx, response, wait, timeout))))
-        }
-        _ => {
-            if append.failed.is_some() {
-                name_leaders(broker, ctx.api_version, &mut response);
-            }
-            Ok(Reply::Now(encode_response(&ctx, &response)?))
-        }
-    }
+    let timeout_ms = u64::try_from(request.timeout_ms).unwrap_or(0).min(MAX_TIMEOUT_MS);
+    let broker = Arc::clone(broker);
+    Ok(Reply::Later(Box::pin(async move {
+        let outcome = wait.ended_within(Duration::from_millis(timeout_ms)).await;
+        answer.committed(&broker, &outcome)
+    })))
 }
 
-async fn answer_when_committed(
-    broker: Arc<Broker>,
+/// What was appended, and is not told yet.
+struct Answer {
     ctx: RequestContext,
-    mut response: ProduceResponse,
-    wait: Arc<CommitWait>,
-    timeout: Duration,
-) -> Result<Vec<protocol::Segment>, CloseReason> {
-    let timed_out = tokio::time::timeout(timeout, wait.done()).await.is_err();
-    let failures = wait.failures();
-    if timed_out || !failures.is_empty() {
-        let partitions = response.responses.iter_mut().flat_map(|t| &mut t.partition_responses);
+    response: ProduceResponse,
+}
+
+impl Answer {
+    /// The answer to acks=all: with a success only for what the outcome says is committed.
+    fn committed(
+        mut self,
+        broker: &Broker,
+        outcome: &CommitOutcome,
+    ) -> Result<Vec<protocol::Segment>, CloseReason> {
+        let mut wrong = false;
+        let partitions =
+            self.response.responses.iter_mut().flat_map(|t| &mut t.partition_responses);
         for (part, partition) in partitions.enumerate() {
-            let failure =
-                failures.iter().find(|(failed, _)| *failed == part).map(|(_, code)| *code);
-            let code = failure.or(timed_out.then_some(ErrorCode::REQUEST_TIMED_OUT));
-            if let Some(code) = code.filter(|_| partition.error_code == ErrorCode::NONE.0) {
+            let appended = partition.error_code == ErrorCode::NONE.0;
+            if let Some(code) = outcome.failure(part).filter(|_| appended) {
                 partition.error_code = code.0;
                 partition.base_offset = -1;
             }
+            wrong |= partition.error_code != ErrorCode::NONE.0;
         }
+        if wrong { self.named(broker).encode() } else { self.encode() }
     }
-    name_leaders(&broker, ctx.api_version, &mut response);
-    encode_response(&ctx, &response)
+
+    /// With the leaders of the partitions that this broker does not lead.
+    fn named(mut self, broker: &Broker) -> Self {
+        name_leaders(broker, self.ctx.api_version, &mut self.response);
+        self
+    }
+
+    fn encode(self) -> Result<Vec<protocol::Segment>, CloseReason> {
+        encode(ApiKey::Produce, self.ctx.api_version, self.ctx.correlation_id, &self.response)
+    }
 }
 
 /// Tells a client that asked the wrong broker whom to ask (KIP-951).
@@ -119,13 +129,6 @@ fn name_leaders(broker: &Broker, version: i16, response: &mut ProduceResponse) {
         rack: broker.rack.clone(),
     };
     response.node_endpoints = hints.nodes().map(endpoint).collect();
-}
-
-fn encode_response(
-    ctx: &RequestContext,
-    response: &ProduceResponse,
-) -> Result<Vec<protocol::Segment>, CloseReason> {
-    encode(ApiKey::Produce, ctx.api_version, ctx.correlation_id, response)
 }
 
 /// One request being appended.

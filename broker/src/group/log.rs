@@ -18,13 +18,13 @@ impl GroupLog for Partitions {
             partition.append_own(&batch, &wait, now_ms).map_err(|refusal| refusal.code)?;
         Ok(Appended {
             base_offset: accepted.base_offset,
-            committed: Box::pin(async move { wait.committed().await }),
+            committed: Box::pin(async move { wait.ended().await.all() }),
         })
     }
 
     fn settle(&self, partition: i32) -> Result<Committed, ErrorCode> {
         let wait = self.get(OFFSETS_TOPIC, partition)?.settle()?;
-        Ok(Box::pin(async move { wait.committed().await }))
+        Ok(Box::pin(async move { wait.ended().await.all() }))
     }
 
     fn read(&self, partition: i32, offset: i64) -> Result<Bytes, ErrorCode> {

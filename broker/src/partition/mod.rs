@@ -31,4 +31,4 @@ pub(crate) use gate::LogDirGate;
 pub(crate) use hosted::{Accepted, Partition, Refusal};
 pub(crate) use read::{OffsetQuery, PartitionRead, ReadRequest, Reader};
 pub(crate) use registry::{HostedTopic, Partitions, PartitionsView};
-pub(crate) use waiters::{CommitWait, FetchWait, SessionNews, Watched};
+pub(crate) use waiters::{CommitOutcome, CommitWait, FetchWait, SessionNews, Watched};

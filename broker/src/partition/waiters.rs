@@ -8,6 +8,7 @@ use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::task::Poll;
+use std::time::Duration;
 
 use futures_util::task::AtomicWaker;
 use parking_lot::Mutex;
@@ -27,37 +28,27 @@ impl CommitWait {
         Arc::default()
     }
 
-    /// Whether no partition is waited for: each has committed or failed.
-    fn is_done(&self) -> bool {
-        self.remaining.load(Ordering::Acquire) == 0
-    }
-
-    /// Whether each partition has committed. One that failed, even before anybody waits, has not.
-    pub(crate) fn is_committed(&self) -> bool {
-        self.is_done() && self.failures.lock().is_empty()
+    /// How it ended, once each partition has committed or failed, also before anybody waits.
+    pub(crate) fn outcome(&self) -> Option<CommitOutcome> {
+        let is_over = self.remaining.load(Ordering::Acquire) == 0;
+        is_over.then(|| CommitOutcome { failures: self.failures.lock().clone(), timed_out: false })
     }
 
     /// Waits until each partition has committed or failed.
-    pub(crate) async fn done(&self) {
+    pub(crate) async fn ended(&self) -> CommitOutcome {
         poll_fn(|cx| {
             self.waker.register(cx.waker());
-            if self.is_done() { Poll::Ready(()) } else { Poll::Pending }
+            self.outcome().map_or(Poll::Pending, Poll::Ready)
         })
-        .await;
+        .await
     }
 
-    /// The parts that failed so far, by the number that they were given, and why.
-    pub(crate) fn failures(&self) -> Vec<(usize, ErrorCode)> {
-        self.failures.lock().clone()
-    }
-
-    /// Waits for all partitions.
-    ///
-    /// # Errors
-    /// Of the first that failed.
-    pub(crate) async fn committed(&self) -> Result<(), ErrorCode> {
-        self.done().await;
-        self.failures.lock().first().map_or(Ok(()), |(_, code)| Err(*code))
+    /// As [`CommitWait::ended`], but no longer than this.
+    pub(crate) async fn ended_within(&self, timeout: Duration) -> CommitOutcome {
+        tokio::time::timeout(timeout, self.ended()).await.unwrap_or_else(|_| CommitOutcome {
+            failures: self.failures.lock().clone(),
+            timed_out: true,
+        })
     }
 
     fn one_done(&self) {
@@ -69,6 +60,30 @@ impl CommitWait {
     fn fail(&self, part: usize, code: ErrorCode) {
         self.failures.lock().push((part, code));
         self.one_done();
+    }
+}
+
+/// How a wait for commits ended. Only a [`CommitWait`] that is over gives one, so whoever needs it to answer cannot answer early.
+#[derive(Debug)]
+pub(crate) struct CommitOutcome {
+    failures: Vec<(usize, ErrorCode)>,
+    timed_out: bool,
+}
+
+impl CommitOutcome {
+    /// Why a part is not known to be committed: what its partition said, or REQUEST_TIMED_OUT for all when the time was up.
+    pub(crate) fn failure(&self, part: usize) -> Option<ErrorCode> {
+        let failed = self.failures.iter().find(|(failed, _)| *failed == part);
+        failed.map(|(_, code)| *code).or(self.timed_out.then_some(ErrorCode::REQUEST_TIMED_OUT))
+    }
+
+    /// Whether all parts are committed.
+    ///
+    /// # Errors
+    /// Of the first that is not.
+    pub(crate) fn all(&self) -> Result<(), ErrorCode> {
+        let first = self.failures.first().map(|(_, code)| *code);
+        first.or(self.timed_out.then_some(ErrorCode::REQUEST_TIMED_OUT)).map_or(Ok(()), Err)
     }
 }
 
@@ -290,6 +305,10 @@ mod tests {
     use super::*;
     use futures_util::FutureExt;
 
+    fn failures(wait: &CommitWait) -> Option<Vec<(usize, ErrorCode)>> {
+        wait.ended().now_or_never().map(|outcome| outcome.failures)
+    }
+
     #[test]
     fn a_produce_over_two_partitions_waits_for_both() {
         let wait = CommitWait::new();
@@ -297,11 +316,11 @@ mod tests {
         a.add_commit(5, &wait, 0);
         b.add_commit(7, &wait, 1);
         a.committed(4).wake();
-        assert_eq!(wait.done().now_or_never(), None);
+        assert_eq!(failures(&wait), None);
         a.committed(5).wake();
-        assert_eq!(wait.done().now_or_never(), None);
+        assert_eq!(failures(&wait), None);
         b.committed(9).wake();
-        assert_eq!(wait.done().now_or_never(), Some(()));
+        assert_eq!(failures(&wait), Some(vec![]));
     }
 
     #[test]
@@ -311,7 +330,7 @@ mod tests {
         waiters.add_commit(9, &first, 0);
         waiters.add_commit(5, &repeated, 0);
         waiters.committed(5).wake();
-        assert!(repeated.is_done() && !first.is_done());
+        assert!(repeated.outcome().is_some() && first.outcome().is_none());
     }
 
     #[test]
@@ -322,25 +341,34 @@ mod tests {
         b.add_commit(5, &wait, 1);
         a.committed(5).wake();
         b.fail(ErrorCode::NOT_LEADER_OR_FOLLOWER).wake();
-        assert_eq!(wait.done().now_or_never(), Some(()));
-        assert_eq!(wait.failures(), [(1, ErrorCode::NOT_LEADER_OR_FOLLOWER)]);
-        let failed = wait.committed().now_or_never();
-        assert_eq!(failed, Some(Err(ErrorCode::NOT_LEADER_OR_FOLLOWER)));
+        let outcome = wait.outcome().unwrap();
+        assert_eq!(outcome.failure(0), None);
+        assert_eq!(outcome.failure(1), Some(ErrorCode::NOT_LEADER_OR_FOLLOWER));
+        assert_eq!(outcome.all(), Err(ErrorCode::NOT_LEADER_OR_FOLLOWER));
     }
 
     #[test]
     fn what_failed_before_anybody_waits_is_not_committed() {
         let (kept, lost) = (CommitWait::new(), CommitWait::new());
         let (mut a, mut b) = (Waiters::default(), Waiters::default());
-        assert!(kept.is_committed(), "nothing to wait for");
+        assert_eq!(failures(&kept), Some(vec![]), "nothing to wait for");
         a.add_commit(5, &kept, 0);
         b.add_commit(5, &lost, 0);
-        assert!(!kept.is_committed() && !lost.is_committed());
+        assert!(kept.outcome().is_none() && lost.outcome().is_none());
         a.committed(5).wake();
         b.fail(ErrorCode::NOT_LEADER_OR_FOLLOWER).wake();
-        assert!(kept.is_committed() && !lost.is_committed());
-        assert_eq!(lost.failures(), [(0, ErrorCode::NOT_LEADER_OR_FOLLOWER)]);
-        assert_eq!(lost.done().now_or_never(), Some(()));
+        assert_eq!(kept.outcome().unwrap().all(), Ok(()));
+        assert_eq!(lost.outcome().unwrap().failure(0), Some(ErrorCode::NOT_LEADER_OR_FOLLOWER));
+    }
+
+    #[tokio::test]
+    async fn when_the_time_is_up_nothing_is_known_to_be_committed() {
+        let wait = CommitWait::new();
+        let mut waiters = Waiters::default();
+        waiters.add_commit(5, &wait, 0);
+        let outcome = wait.ended_within(Duration::from_millis(1)).await;
+        assert_eq!(outcome.failure(0), Some(ErrorCode::REQUEST_TIMED_OUT));
+        assert_eq!(outcome.all(), Err(ErrorCode::REQUEST_TIMED_OUT));
     }
 
     #[test]

@@ -73,7 +73,8 @@ impl DiskError {
     /// Whether what was written before is in doubt as well. What cannot be read or be made anew concerns one file or folder; a
     /// write, a sync or a rename that fails is the device's word on all of it.
     pub fn leaves_in_doubt(&self) -> bool {
-        let concerns_one = matches!(self.op, "open" | "read" | "list" | "look up" | "create folder");
+        let concerns_one =
+            matches!(self.op, "open" | "read" | "list" | "look up" | "create folder");
         !concerns_one && !self.is_transient() && self.failure != DiskFailure::NotFound
     }
 }
