@@ -1,6 +1,6 @@
 //! A partition's log through crashes.
 //!
-//! Random appends, flushes, checkpoints and crashes; after each crash the log is recovered and compared with what was
+//! Random appends, flushes, checkpoints, clean stops and crashes; after each the log is opened anew and compared with what was
 //! written. The rules:
 //! - every record before the last flush's end is there, byte for byte;
 //! - what is there beyond it is a prefix of what was appended: one value an offset, no gap, no garbage;
@@ -22,6 +22,8 @@ use crate::{Planted, Violation};
 pub struct Report {
     /// Crashes survived.
     pub crashes: u32,
+    /// Clean stops.
+    pub stops: u32,
     /// Records that were durable at some crash.
     pub durable_records: u64,
     /// Appended records that were lost because they were never acknowledged.
@@ -94,7 +96,8 @@ impl Run {
         match self.random.u8(..100) {
             0..70 => self.append(),
             70..88 => self.flush(),
-            88..94 => self.checkpoint(),
+            88..93 => self.checkpoint(),
+            93..95 => self.stop(),
             _ => self.crash(),
         }
     }
@@ -154,6 +157,21 @@ impl Run {
         // Recovery read it; whether it is durable is not known before the next flush.
         self.acknowledged = self.acknowledged.min(survived);
         Ok(())
+    }
+
+    /// Stops as a process does that is told to, and starts again.
+    fn stop(&mut self) -> Result<(), Violation> {
+        self.log.close().map_err(|error| self.violation(format!("close failed: {error}")))?;
+        self.acknowledged = self.values.len();
+        self.checkpoint()?;
+        self.dir
+            .mark_clean(0)
+            .map_err(|error| self.violation(format!("the last words failed: {error}")))?;
+        self.dir.release();
+        let (dir, log) = open(&self.disk).map_err(|what| self.violation(what))?;
+        (self.dir, self.log) = (dir, log);
+        self.report.stops += 1;
+        self.check()
     }
 
     fn check(&self) -> Result<(), Violation> {

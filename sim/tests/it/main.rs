@@ -15,15 +15,17 @@ const METADATA_STEPS: u32 = 60;
 
 #[test]
 fn a_log_keeps_what_was_flushed_through_crashes() {
-    let mut crashes = 0;
+    let (mut crashes, mut stops) = (0, 0);
     let mut unacknowledged_lost = 0;
     for seed in 0..SEEDS {
         let report =
             log_crash::run(seed, STEPS, None).unwrap_or_else(|violation| panic!("{violation}"));
         crashes += report.crashes;
+        stops += report.stops;
         unacknowledged_lost += report.unacknowledged_lost;
     }
     assert!(crashes > 1_000, "only {crashes} crashes");
+    assert!(stops > 500, "only {stops} clean stops");
     assert!(unacknowledged_lost > 1_000, "the disk hardly loses anything: {unacknowledged_lost}");
 }
 

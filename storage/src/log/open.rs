@@ -80,7 +80,8 @@ impl Log {
             recovery_point: state.recovery_point.min(end_offset),
             unsynced,
             names_unsynced: true,
-            folder_unsynced: state.is_new || !state.clean,
+            // A clean stop leaves out what never had a record.
+            folder_unsynced: state.is_new || !state.clean || end_offset == 0,
             active_since_ms: now_ms,
             hot: HotTail::new(budget),
             producers: Producers::default(),
