@@ -102,7 +102,7 @@ impl Leader {
         }
     }
 
-    /// Leads on under a newer epoch: what the followers in sync hold is known, but a proposal of the old epoch is void. The others may
+    /// Leads on under the next epoch: what the followers in sync hold is known, but a proposal of the old epoch is void. The others may
     /// have left and come back with empty logs, in states of the partition that this leader has not seen: they show under the new
     /// epoch what they hold.
     pub(crate) fn go_on(&mut self, epoch_start: i64, assignment: &Assignment, now_ms: i64) {

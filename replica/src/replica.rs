@@ -126,10 +126,15 @@ impl Replica {
         }
         let new_epoch = next.leader_epoch != known.leader_epoch || next.leader != known.leader;
         let decided = next.partition_epoch != known.partition_epoch;
+        // Another may have led in an epoch that this node has not seen, and followers truncated to what that one had.
+        let passed_over = next.leader_epoch > known.leader_epoch.saturating_add(1);
         let led = self.is_leader();
         self.assignment = next;
         let (leads, follows) = self.wanted_role();
         if leads {
+            if passed_over {
+                self.role = Role::Idle;
+            }
             self.lead(new_epoch || !led, decided, now_ms);
         } else if follows {
             if !self.is_follower() || new_epoch {

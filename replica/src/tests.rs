@@ -190,6 +190,18 @@ fn under_a_newer_epoch_who_is_not_in_sync_shows_what_it_holds() {
     assert!(f.replica.propose(4, |_, _| true).is_some());
 }
 
+/// Seed 5000657 of power-loss: 2 led in epoch 6, with a shorter log, which 3 was cut to; 1 slept through that.
+#[test]
+fn who_slept_through_the_leadership_of_another_knows_nothing_of_its_followers() {
+    let mut f = leader(rules(), &[1, 2, 3]);
+    let _ = (f.append(5), f.flush(), f.fetch(2, 2, 1), f.fetch(3, 5, 1));
+    assert_eq!(f.mark(), 2);
+    let _ = f.replica.assign(assignment(1, 7, 2, &[1, 3]), 2);
+    assert_eq!(f.mark(), 2, "3 may have no more than 2 had");
+    let _ = f.fetch(3, 5, 3).unwrap();
+    assert_eq!(f.mark(), 5);
+}
+
 #[test]
 fn the_low_watermark_is_where_the_last_log_that_counts_starts() {
     let mut f = leader(rules(), &[1, 2, 3]);
