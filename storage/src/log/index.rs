@@ -164,10 +164,20 @@ impl<E: Entry> SparseIndex<E> {
         self.reader = None;
     }
 
-    /// The last entry whose key is not above `key`. `Ok(None)` inside: reading would have to wait for the disk.
+    /// The last entry whose key is not above `key`. `Ok(None)`: reading would have to wait for the disk.
     pub(super) fn floor(&mut self, key: i64, cached: bool) -> Result<Option<Option<E>>, DiskError> {
-        if self.pending.first().is_some_and(|first| first.key() <= key) {
-            let count = self.pending.partition_point(|e| e.key() <= key);
+        self.last_of(|entry| entry.key() <= key, cached)
+    }
+
+    /// The last of the entries at the beginning that `within` takes, which takes none after the first that it refuses. `Ok(None)`:
+    /// reading would have to wait for the disk.
+    pub(super) fn last_of(
+        &mut self,
+        within: impl Fn(&E) -> bool,
+        cached: bool,
+    ) -> Result<Option<Option<E>>, DiskError> {
+        if self.pending.first().is_some_and(&within) {
+            let count = self.pending.partition_point(&within);
             return Ok(Some(count.checked_sub(1).map(|i| self.pending[i])));
         }
         if self.written == 0 {
@@ -190,7 +200,7 @@ impl<E: Entry> SparseIndex<E> {
             } else {
                 read_entry(&*file, middle)?
             };
-            if entry.key() <= key {
+            if within(&entry) {
                 found = Some(entry);
                 low = middle + 1;
             } else {

@@ -20,7 +20,8 @@ const PROBE_EVERY_BYTES: u64 = 128 * 1024;
 /// Bytes read at once to bring a range into memory.
 const WARM_CHUNK_BYTES: usize = 256 * 1024;
 
-/// Consecutive batches as pieces to be sent. The last one may be cut off in its middle, as Kafka's own.
+/// Consecutive batches as pieces to be sent. The last one may be cut off in its middle, as Kafka's own, if it is the second one or
+/// the index has no entry between the first and it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct LogSlice {
     /// In order.
@@ -95,6 +96,13 @@ impl ColdRead {
                 return Ok(Found::Slice(LogSlice::default()));
             }
             len = first.size();
+        } else if len < available {
+            // Half a batch would be sent for nothing. Of what the index knows nothing, which is little, it is sent.
+            let end = segment.boundary_before(start + len as u64, cached)?;
+            let Some(end) = end else { return Ok(Found::MustBlock) };
+            if end >= start + first.size() as u64 {
+                len = (end - start) as usize;
+            }
         }
         let range = start..start + len as u64;
         if cached {

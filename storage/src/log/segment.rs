@@ -334,6 +334,18 @@ impl Segment {
         Ok(found.map(|entry| entry.map_or(0, |e| u64::from(e.position))))
     }
 
+    /// The last place, not after `position`, of which the index knows that a batch begins there: 0 if it knows of none. `None`
+    /// when that must wait for the disk and `cached` forbids it.
+    pub(super) fn boundary_before(
+        &self,
+        position: u64,
+        cached: bool,
+    ) -> Result<Option<u64>, DiskError> {
+        let within = |entry: &OffsetEntry| u64::from(entry.position) <= position;
+        let found = self.indexes.lock().offsets.last_of(within, cached)?;
+        Ok(found.map(|entry| entry.map_or(0, |e| u64::from(e.position))))
+    }
+
     /// Where to start looking for the first record that is not older than `timestamp`: an offset.
     pub(super) fn offset_before_time(&self, timestamp: i64) -> Result<i64, DiskError> {
         let found = self.indexes.lock().times.floor(timestamp - 1, false)?.flatten();

@@ -42,6 +42,21 @@ fn a_read_stops_at_its_bound_and_returns_one_batch_in_any_case() {
 }
 
 #[test]
+fn a_read_ends_where_a_batch_does_if_the_index_knows() {
+    let dir = tempfile::tempdir().unwrap();
+    // An entry for each batch but the first.
+    let mut log = open(dir.path(), LogConfig { index_interval_bytes: 0, ..LogConfig::default() });
+    fill(&mut log, 0, 50);
+    let size = read(&log, 0, log.end(), 1).len;
+    for start in 0..40 {
+        for (max_bytes, batches) in [(1, 1), (2 * size - 1, 1), (2 * size, 2), (9 * size + 7, 9)] {
+            let slice = read(&log, start, log.end(), max_bytes);
+            assert_eq!(slice.len, batches * size, "{max_bytes} bytes from {start} on");
+        }
+    }
+}
+
+#[test]
 fn the_hot_tail_returns_what_the_file_does() {
     let cold_dir = tempfile::tempdir().unwrap();
     let hot_dir = tempfile::tempdir().unwrap();
