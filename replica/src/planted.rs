@@ -11,6 +11,8 @@ pub enum Planted {
     EpochsIgnored,
     /// What is known of the followers is forgotten with every assignment, and a follower joins only after it was known for a while.
     ProgressWiped,
+    /// What is known of the followers goes on although another may have led in between.
+    ProgressKept,
     /// Whoever an undecided proposal would add does not hold the high watermark back.
     MaximalIsrIgnored,
     /// Whoever an undecided proposal would remove does not hold the high watermark back any more.
@@ -31,11 +33,12 @@ pub enum Planted {
 
 impl Planted {
     /// All of them.
-    pub const ALL: [Planted; 12] = [
+    pub const ALL: [Planted; 13] = [
         Planted::CommitAlone,
         Planted::TruncateToHighWatermark,
         Planted::EpochsIgnored,
         Planted::ProgressWiped,
+        Planted::ProgressKept,
         Planted::MaximalIsrIgnored,
         Planted::ShrinkTakenForDecided,
         Planted::FetchBeforeFlush,

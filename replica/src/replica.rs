@@ -128,6 +128,8 @@ impl Replica {
         let decided = next.partition_epoch != known.partition_epoch;
         // Another may have led in an epoch that this node has not seen, and followers truncated to what that one had.
         let passed_over = next.leader_epoch > known.leader_epoch.saturating_add(1);
+        #[cfg(feature = "planted")]
+        let passed_over = passed_over && !self.has(crate::Planted::ProgressKept);
         let led = self.is_leader();
         self.assignment = next;
         let (leads, follows) = self.wanted_role();

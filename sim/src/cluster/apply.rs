@@ -26,6 +26,11 @@ impl World {
         let early = self.has(Mistake::OpensBeforeRegistered);
         let noted = self.has(Mistake::EpochNotedUnflushed);
         let flush = self.plan.flush_before_ack && !noted;
+        let behind = self.machines[machine].behind_until.saturating_sub(self.now());
+        if behind > 0 {
+            self.task(machine, behind, Task::Apply);
+            return Ok(());
+        }
         let Some(process) = self.process(machine) else { return Ok(()) };
         process.applying = false;
         let image = Arc::clone(&process.newest);

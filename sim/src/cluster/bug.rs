@@ -117,7 +117,7 @@ impl Bug {
         use quorum::controller::Planted as C;
         use replica::Planted as R;
         match self {
-            Bug::Replica(R::FetchBeforeFlush) => Scenario::PowerLoss,
+            Bug::Replica(R::FetchBeforeFlush | R::ProgressKept) => Scenario::PowerLoss,
             Bug::Replica(R::BrokerEpochIgnored) => Scenario::Disks,
             Bug::Replica(R::ProgressWiped | R::ReadSkipsSegment) => Scenario::Kills,
             Bug::Replica(_) => Scenario::Partitions,
@@ -155,16 +155,19 @@ impl Bug {
         use replica::Planted as R;
         matches!(
             self,
-            Bug::Replica(R::MaximalIsrIgnored | R::BrokerEpochIgnored | R::FetchBeforeFlush)
-                | Bug::Controller(
-                    C::BrokerEpochIgnored | C::PartitionEpochIgnored | C::TopicIdIgnored
-                )
-                | Bug::Broker(
-                    Mistake::CommitsUnfenced
-                        | Mistake::CoordinatorServesUncommitted
-                        | Mistake::EpochNotedUnflushed
-                        | Mistake::PauseNeverEnds
-                )
+            Bug::Replica(
+                R::MaximalIsrIgnored
+                    | R::BrokerEpochIgnored
+                    | R::FetchBeforeFlush
+                    | R::ProgressKept
+            ) | Bug::Controller(
+                C::BrokerEpochIgnored | C::PartitionEpochIgnored | C::TopicIdIgnored
+            ) | Bug::Broker(
+                Mistake::CommitsUnfenced
+                    | Mistake::CoordinatorServesUncommitted
+                    | Mistake::EpochNotedUnflushed
+                    | Mistake::PauseNeverEnds
+            )
         )
     }
 

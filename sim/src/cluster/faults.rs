@@ -56,6 +56,10 @@ impl World {
                     self.machines[victim].paused_until = until;
                     Ok(())
                 }
+                "behind" => {
+                    self.fall_behind(victim);
+                    Ok(())
+                }
                 "clock" => self.jump(victim),
                 "lost" => self.lose_disk(),
                 "old" => self.old_disk(),
@@ -324,6 +328,7 @@ impl World {
         let straggler = (self.plan.straggler && self.voters_are_whole()).then_some(straggler);
         for machine in 0..self.machines.len() {
             self.machines[machine].paused_until = 0;
+            self.machines[machine].behind_until = 0;
             if self.machines[machine].disk.stops() {
                 // Whatever it was in the middle of, it ends here.
                 self.die(machine, true);
@@ -344,7 +349,7 @@ impl World {
 }
 
 impl Weights {
-    fn all(&self) -> [(&'static str, u32); 20] {
+    fn all(&self) -> [(&'static str, u32); 21] {
         [
             ("kill", self.kill),
             ("power", self.power),
@@ -366,6 +371,7 @@ impl Weights {
             ("resign", self.resign),
             ("delete", self.delete),
             ("grow", self.grow),
+            ("behind", self.behind),
         ]
     }
 

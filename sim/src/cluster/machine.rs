@@ -49,6 +49,8 @@ pub(super) struct Machine {
     /// Raised by every new deadline of the quorum's node.
     pub(super) alarm: u64,
     pub(super) paused_until: u64,
+    /// Until then it does not act on metadata.
+    pub(super) behind_until: u64,
     /// The offset of the image that this life's quorum node published last.
     pub(super) published: u64,
     /// Syncs take this long.
@@ -129,6 +131,7 @@ impl Machine {
             life: 0,
             alarm: 0,
             paused_until: 0,
+            behind_until: 0,
             published: 0,
             sync_ms: 2,
             time: MachineClock::new(random),

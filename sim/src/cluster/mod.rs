@@ -22,6 +22,7 @@
 mod admin;
 mod ambush;
 mod apply;
+mod behind;
 mod bug;
 mod calls;
 mod check;

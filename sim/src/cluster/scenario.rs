@@ -75,7 +75,9 @@ impl Scenario {
         let none = Weights::default();
         match self {
             Scenario::Kills => Weights { kill: 8, elect: 1, ..none },
-            Scenario::PowerLoss => Weights { power: 6, all_power: 2, cut_call: 3, ..none },
+            Scenario::PowerLoss => {
+                Weights { power: 6, all_power: 2, cut_call: 3, behind: 2, ..none }
+            }
             Scenario::Partitions => Weights { split: 4, cut: 4, kill: 1, ..none },
             Scenario::Pauses => Weights { pause: 8, kill: 1, ..none },
             Scenario::Disks => {
@@ -83,13 +85,15 @@ impl Scenario {
                 Weights { full: 2, sync: 2, slow: 2, power: 2, kill: 2, ..lost }
             }
             Scenario::Clocks => Weights { clock: 8, kill: 2, pause: 1, ..none },
-            Scenario::RollingRestarts => Weights { stop: 8, kill: 1, ..none },
-            Scenario::Reassignments => Weights { reassign: 8, kill: 2, split: 1, stop: 1, ..none },
+            Scenario::RollingRestarts => Weights { stop: 8, kill: 1, behind: 2, ..none },
+            Scenario::Reassignments => {
+                Weights { reassign: 8, kill: 2, split: 1, stop: 1, behind: 2, ..none }
+            }
             Scenario::Elections => {
-                Weights { elect: 5, resign: 3, cut: 2, split: 1, pause: 1, ..none }
+                Weights { elect: 5, resign: 3, cut: 2, split: 1, pause: 1, behind: 4, ..none }
             }
             Scenario::Topics => {
-                let topics = Weights { delete: 9, grow: 5, ..none };
+                let topics = Weights { delete: 9, grow: 5, behind: 2, ..none };
                 Weights { kill: 5, power: 1, split: 2, pause: 2, stop: 2, reassign: 1, ..topics }
             }
             Scenario::Throttles => {
@@ -116,6 +120,7 @@ impl Scenario {
                 resign: 1,
                 delete: 2,
                 grow: 1,
+                behind: 2,
             },
         }
     }
@@ -155,6 +160,8 @@ pub(super) struct Weights {
     pub(super) delete: u32,
     /// A topic is given another partition.
     pub(super) grow: u32,
+    /// A machine acts late on what it learns of the metadata, as one that has much to open: it may sleep through all of a leadership.
+    pub(super) behind: u32,
 }
 
 /// How a cluster is made.

@@ -79,6 +79,10 @@ pub(super) enum Event {
     Straggler(usize),
     /// A leader dies at the wrong moment.
     Ambushed(usize),
+    /// A machine that is behind loses its leaderships.
+    Overtaken(usize),
+    /// Who has them instead dies.
+    OvertakerDies(usize),
     Heal,
 }
 
@@ -266,11 +270,9 @@ impl World {
             Event::Fault => self.fault()?,
             Event::Repaired(machine) => self.repaired(machine),
             Event::Straggler(machine) => self.straggler_comes(machine)?,
-            Event::Ambushed(machine) => {
-                if !self.healed && self.machines[machine].process.is_some() {
-                    self.die(machine, false);
-                }
-            }
+            Event::Ambushed(machine) => self.ambushed(machine),
+            Event::Overtaken(machine) => self.overtaken(machine),
+            Event::OvertakerDies(machine) => self.overtaker_dies(machine),
             Event::Heal => self.heal()?,
         }
         Ok(())
