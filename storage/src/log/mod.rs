@@ -350,6 +350,7 @@ impl Log {
             max_bytes,
             min_one,
             upper,
+            index_interval_bytes: self.config.index_interval_bytes,
         }))
     }
 

@@ -20,8 +20,8 @@ const PROBE_EVERY_BYTES: u64 = 128 * 1024;
 /// Bytes read at once to bring a range into memory.
 const WARM_CHUNK_BYTES: usize = 256 * 1024;
 
-/// Consecutive batches as pieces to be sent. The last one may be cut off in its middle, as Kafka's own, if it is the second one or
-/// the index has no entry between the first and it.
+/// Consecutive batches as pieces to be sent. The last one may be cut off in its middle, as Kafka's own, but not where much would be
+/// sent for nothing.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct LogSlice {
     /// In order.
@@ -50,6 +50,7 @@ pub struct ColdRead {
     pub(super) max_bytes: usize,
     pub(super) min_one: bool,
     pub(super) upper: OffsetPosition,
+    pub(super) index_interval_bytes: u32,
 }
 
 /// What one segment gave.
@@ -97,11 +98,14 @@ impl ColdRead {
             }
             len = first.size();
         } else if len < available {
-            // Half a batch would be sent for nothing. Of what the index knows nothing, which is little, it is sent.
-            let end = segment.boundary_before(start + len as u64, cached)?;
-            let Some(end) = end else { return Ok(Found::MustBlock) };
-            if end >= start + first.size() as u64 {
-                len = (end - start) as usize;
+            let Some(end) = segment.boundary_before(start + len as u64, cached)? else {
+                return Ok(Found::MustBlock);
+            };
+            // What is more than an interval behind the index's last entry is a part of one large batch, which would be sent for
+            // nothing. Less than that may be several small ones.
+            let whole = end.saturating_sub(start) as usize;
+            if whole >= first.size() && len - whole > self.index_interval_bytes as usize {
+                len = whole;
             }
         }
         let range = start..start + len as u64;

@@ -42,7 +42,7 @@ fn a_read_stops_at_its_bound_and_returns_one_batch_in_any_case() {
 }
 
 #[test]
-fn a_read_ends_where_a_batch_does_if_the_index_knows() {
+fn a_read_sends_no_half_of_a_large_batch() {
     let dir = tempfile::tempdir().unwrap();
     // An entry for each batch but the first.
     let mut log = open(dir.path(), LogConfig { index_interval_bytes: 0, ..LogConfig::default() });
