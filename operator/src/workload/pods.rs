@@ -8,7 +8,7 @@ use super::SetState;
 use crate::verdict::Verdict;
 
 /// Restarts after which a crashing container is taken for broken and not for early.
-const RESTARTS_TO_FAIL: i32 = 5;
+const RESTARTS_TO_FAIL: i32 = 4;
 /// Reasons of a waiting container that do not pass by themselves.
 const FAILING: &[&str] = &[
     "ImagePullBackOff",
@@ -67,33 +67,37 @@ pub(crate) fn is_unheard(pod: &Pod) -> bool {
 
 fn container_state(container: &ContainerStatus) -> PodState {
     let state = container.state.as_ref();
-    if let Some(waiting) = state.and_then(|s| s.waiting.as_ref()) {
-        let reason = waiting.reason.as_deref().unwrap_or("waiting");
-        let message = waiting.message.as_deref().unwrap_or_default();
-        if reason == "CrashLoopBackOff" {
-            let text =
-                format!("has crashed {} times: {}", container.restart_count, last_words(container));
-            return if container.restart_count >= RESTARTS_TO_FAIL {
-                PodState::Failing(text)
-            } else {
-                PodState::Waiting(text)
-            };
-        }
-        let text =
-            if message.is_empty() { reason.to_owned() } else { format!("{reason}: {message}") };
-        return if FAILING.contains(&reason) {
-            PodState::Failing(text)
-        } else {
-            PodState::Waiting(text)
-        };
+    let has_ended = state.is_some_and(|s| s.terminated.is_some());
+    let waiting = state.and_then(|s| s.waiting.as_ref());
+    let reason = waiting.map(|waiting| waiting.reason.as_deref().unwrap_or("waiting"));
+    let is_down = has_ended || reason == Some("CrashLoopBackOff");
+    if is_down && container.restart_count >= RESTARTS_TO_FAIL {
+        return PodState::Failing(crashes(container));
     }
-    if state.is_some_and(|s| s.terminated.is_some()) {
+    if let (Some(waiting), Some(reason)) = (waiting, reason) {
+        let message = waiting.message.as_deref().unwrap_or_default();
+        let text = match reason {
+            "CrashLoopBackOff" => format!("ended: {}", last_words(container)),
+            _ if message.is_empty() => reason.to_owned(),
+            _ => format!("{reason}: {message}"),
+        };
+        let fails = FAILING.contains(&reason);
+        return if fails { PodState::Failing(text) } else { PodState::Waiting(text) };
+    }
+    if has_ended {
         return PodState::Waiting(format!("ended: {}", last_words(container)));
     }
     if container.ready {
         return PodState::Waiting("was ready when its node was last heard of".to_owned());
     }
     PodState::Waiting("runs and is not ready yet".to_owned())
+}
+
+/// What is said of a container that ends again and again: the same for a while. A text that follows each of its ends is a write of
+/// the object each time, and who corrects the object meets one of them again and again.
+fn crashes(container: &ContainerStatus) -> String {
+    let times = 1_u32 << container.restart_count.max(1).ilog2();
+    format!("has crashed {times} times or more: {}", last_words(container))
 }
 
 /// Why the container ended last.
@@ -185,9 +189,30 @@ mod tests {
                 "state": {"waiting": {"reason": "CrashLoopBackOff"}},
                 "lastState": {"terminated": {"exitCode": 2, "reason": "Error"}}}]}))
         };
-        assert!(matches!(pod_state(&crashed(1)), PodState::Waiting(_)));
-        let PodState::Failing(text) = pod_state(&crashed(5)) else { panic!("not failing") };
-        assert_eq!(text, "has crashed 5 times: Error, exit code 2; see its log");
+        assert!(matches!(pod_state(&crashed(3)), PodState::Waiting(_)));
+        let said = "has crashed 4 times or more: Error, exit code 2; see its log";
+        assert_eq!(pod_state(&crashed(4)), PodState::Failing(said.to_owned()));
+        assert_eq!(
+            pod_state(&crashed(7)),
+            pod_state(&crashed(4)),
+            "the status is not written anew"
+        );
+        assert_ne!(pod_state(&crashed(8)), pod_state(&crashed(4)));
+    }
+
+    #[test]
+    fn a_container_that_crashes_is_said_to_whether_it_has_just_ended_or_waits() {
+        let state = |state: serde_json::Value| {
+            pod_state(&pod(serde_json::json!({"containerStatuses": [{
+                "name": "c", "image": "i", "imageID": "", "ready": false, "restartCount": 5, "state": state,
+                "lastState": {"terminated": {"exitCode": 2, "reason": "Error"}}}]})))
+        };
+        let waits = state(serde_json::json!({"waiting": {"reason": "CrashLoopBackOff"}}));
+        assert!(matches!(&waits, PodState::Failing(text) if text.contains("has crashed")));
+        let ended = serde_json::json!({"terminated": {"exitCode": 2, "reason": "Error"}});
+        assert_eq!(state(ended), waits);
+        // It may have got over it.
+        assert!(matches!(state(serde_json::json!({"running": {}})), PodState::Waiting(_)));
     }
 
     #[test]

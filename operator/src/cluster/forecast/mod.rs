@@ -18,8 +18,9 @@ use super::validate::validate;
 use crate::api::ApiFailure;
 use crate::kafka::KafkaClients;
 
-/// Longest wait for all that the brokers are asked. The rest is said without them.
-const BROKERS_TIMEOUT: Duration = Duration::from_secs(3);
+/// Longest wait for all that the brokers are asked. The rest is said without them. The API server begins anew with an edit, and asks
+/// again, whenever the object was written meanwhile, as its status is in a roll: five times at most, within half a minute.
+const BROKERS_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Foresees what becomes of a cluster that runs, given the object as it would be and the fields that the edit changes.
 ///

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use futures_util::future::join_all;
+
 use super::change::Change;
 use crate::safety::{Answer, Brokers, Question, ReplicasAnswer, SafetyFailure};
 
@@ -55,10 +57,11 @@ async fn replicas(brokers: &impl Brokers, ids: &[i32]) -> Known<ReplicasAnswer> 
 
 async fn silent(brokers: &impl Brokers, ids: &[i32]) -> Known<BTreeSet<String>> {
     let mut topics = BTreeSet::new();
-    for id in ids.iter().take(MAX_RESTARTS_ASKED) {
-        let Answer::Restart(answer) = brokers.ask(&Question::Restart(vec![*id])).await? else {
-            return Err(SafetyFailure::mismatched());
-        };
+    // At once: an answer may take the active controller a heartbeat, and an edit that is made meanwhile begins again.
+    let asked = ids.iter().take(MAX_RESTARTS_ASKED);
+    let questions: Vec<_> = asked.map(|id| Question::Restart(vec![*id])).collect();
+    for answer in join_all(questions.iter().map(|question| brokers.ask(question))).await {
+        let Answer::Restart(answer) = answer? else { return Err(SafetyFailure::mismatched()) };
         topics.extend(answer.unavoidable.into_iter().filter_map(|obstacle| obstacle.topic));
     }
     Ok(topics)
