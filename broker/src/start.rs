@@ -59,6 +59,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 const GIVE_UP_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long a stop waits for connections to end.
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
+/// How often it is looked, and with which pause, whether another process has let go of the folder.
+const FOLDER_LOOKS: u32 = 100;
+const FOLDER_LOOK_PAUSE: Duration = Duration::from_millis(100);
 
 /// Why a broker could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -376,6 +379,28 @@ struct Parts {
     runtime: tokio::runtime::Handle,
 }
 
+/// Opens the folder. One that another process holds is waited for: of a pod that was deleted by force the successor may start
+/// before the process has ended, and each start that fails makes the next one later (CrashLoopBackOff).
+fn take_folder(disk: &Arc<dyn Disk>, dir: &Path) -> Result<LogDir, LogDirError> {
+    let mut looks = 0;
+    loop {
+        match LogDir::open(Arc::clone(disk), dir) {
+            Err(LogDirError::Locked { .. }) if looks < FOLDER_LOOKS => {
+                if looks == 0 {
+                    tracing::warn!(
+                        "{} is in use by another process; waiting {:?} for it to end",
+                        dir.display(),
+                        FOLDER_LOOK_PAUSE * FOLDER_LOOKS
+                    );
+                }
+                looks += 1;
+                std::thread::sleep(FOLDER_LOOK_PAUSE);
+            }
+            opened => return opened,
+        }
+    }
+}
+
 impl Parts {
     /// Takes the folder, replays the metadata, takes part in the quorum.
     fn open(self) -> Result<(Arc<Broker>, Threads), StartError> {
@@ -383,7 +408,7 @@ impl Parts {
             Arc::new(BoundedDisk::new(Arc::new(OsDisk), descriptors::log_files(self.descriptors)));
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let dir = self.config.data_dir.clone();
-        let log_dir = Arc::new(LogDir::open(Arc::clone(&disk), &dir)?);
+        let log_dir = Arc::new(take_folder(&disk, &dir)?);
         let identity = self.identity(&*disk)?;
         let gate = LogDirGate::new(Arc::clone(&self.failed));
         let reserve = reserve(&disk, &dir, &gate);

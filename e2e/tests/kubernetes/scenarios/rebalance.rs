@@ -13,6 +13,8 @@ use crate::operator;
 
 const DEADLINE: Duration = Duration::from_secs(240);
 const OBJECT: &str = "rebalance/even";
+/// Slow enough that the moves, of some tens of KiB, can be seen at work.
+const BANDWIDTH: &str = "8Ki";
 /// The broker that is emptied before.
 const EMPTY: i32 = 3;
 const BROKERS: [i32; 4] = [0, 1, 2, 3];
@@ -59,7 +61,7 @@ fn apply(scenario: &Scenario<'_>, approved: bool) -> Result<()> {
         "apiVersion: vltava.dev/v1alpha1\n\
          kind: Rebalance\n\
          metadata: {{name: even}}\n\
-         spec: {{clusterRef: {{name: {name}}}, approved: {approved}}}\n"
+         spec: {{clusterRef: {{name: {name}}}, bandwidth: {BANDWIDTH}, approved: {approved}}}\n"
     );
     scenario.namespace.apply(&yaml).map(drop)
 }
