@@ -13,8 +13,8 @@ use crate::kafka::{KafkaClients, KafkaFailure};
 /// Longest wait for one broker's answer. The active controller makes sure of a majority before it answers, which
 /// takes it a heartbeat, or three seconds if there is none.
 const ASK_TIMEOUT: Duration = Duration::from_secs(5);
-/// Brokers that are asked before nobody counts as having answered.
-const MAX_TRIES: usize = 4;
+/// Brokers that are asked before nobody counts as having answered: as many as are likely to vote.
+const MAX_TRIES: usize = 5;
 
 /// Where a cluster's brokers are.
 pub(crate) struct BrokerDoor<'a> {
@@ -28,6 +28,14 @@ pub(crate) struct BrokerDoor<'a> {
     pub(crate) ready: Vec<i32>,
     pub(crate) admin_port: i32,
     pub(crate) kafka_port: i32,
+}
+
+/// Why one broker gave no answer.
+enum NoAnswer {
+    /// No process listens there, so none leads there.
+    Absent(String),
+    /// It may be there, out of sight.
+    Silent(String),
 }
 
 /// What one broker said.
@@ -129,6 +137,7 @@ impl BrokerDoor<'_> {
         let mut next = None;
         let mut asked = BTreeSet::new();
         let mut last = "no broker is there to be asked".to_owned();
+        let (mut leaderless, mut may_be_led) = (false, false);
         for _ in 0..MAX_TRIES {
             let Some(id) = next.take().or_else(|| self.untried(&asked)) else { break };
             asked.insert(id);
@@ -138,36 +147,49 @@ impl BrokerDoor<'_> {
                 Ok(Said::Refused(text)) => return Err(SafetyFailure::Refused(text)),
                 Ok(Said::NoSuch(text)) => return Err(SafetyFailure::NoSuch(text)),
                 Ok(Said::Elsewhere(hint, text)) => {
+                    leaderless |= hint.is_none();
+                    may_be_led |= hint.is_some();
                     next = hint.filter(|id| !asked.contains(id));
                     last = format!("broker {id}: {text}");
                 }
-                Err(text) => last = format!("broker {id}: {text}"),
+                Err(NoAnswer::Absent(text)) => last = format!("broker {id}: {text}"),
+                Err(NoAnswer::Silent(text)) => {
+                    may_be_led = true;
+                    last = format!("broker {id}: {text}");
+                }
             }
         }
-        Err(SafetyFailure::Unknown(last))
+        let all = asked.len() == self.hosts.len().min(MAX_TRIES);
+        let failure = if leaderless && !may_be_led && all {
+            SafetyFailure::Leaderless
+        } else {
+            SafetyFailure::Unknown
+        };
+        Err(failure(last))
     }
 
     fn untried(&self, asked: &BTreeSet<i32>) -> Option<i32> {
         self.ready.iter().chain(self.hosts.keys()).copied().find(|id| !asked.contains(id))
     }
 
-    /// Asks one broker. An error is a text: somebody else may still answer.
+    /// Asks one broker. After an error somebody else may still answer.
     async fn one<T: DeserializeOwned>(
         &self,
         method: Method,
         host: &str,
         path: &str,
-    ) -> Result<Said<T>, String> {
+    ) -> Result<Said<T>, NoAnswer> {
         let url = format!("http://{host}:{}{path}", self.admin_port);
         let sent = self.http.request(method, url).timeout(ASK_TIMEOUT).send().await;
-        let answer = sent.map_err(|e| plain(&e))?;
+        let answer = sent.map_err(|e| NoAnswer::of(&e))?;
         let status = answer.status();
         if status.is_success() {
             // Some orders answer with nothing.
-            let body = answer.bytes().await.map_err(|e| plain(&e))?;
+            let body = answer.bytes().await.map_err(|e| NoAnswer::of(&e))?;
             let body = if body.is_empty() { b"null" } else { body.as_ref() };
             let read = serde_json::from_slice(body);
-            return read.map(Said::Answer).map_err(|e| format!("the answer does not read: {e}"));
+            let odd = |e| NoAnswer::Silent(format!("the answer does not read: {e}"));
+            return read.map(Said::Answer).map_err(odd);
         }
         let body = answer.text().await.unwrap_or_default();
         let refusal: Refusal = serde_json::from_str(&body).unwrap_or_default();
@@ -177,6 +199,7 @@ impl BrokerDoor<'_> {
             // Without an explanation it is an old broker, which knows nothing of this.
             StatusCode::NOT_FOUND if explained => Said::NoSuch(text),
             StatusCode::BAD_REQUEST | StatusCode::CONFLICT => Said::Refused(text),
+            _ if !explained => return Err(NoAnswer::Silent(text)),
             _ => Said::Elsewhere(refusal.controller, text),
         })
     }
@@ -200,13 +223,20 @@ fn list(ids: &[i32]) -> String {
     ids.join(",")
 }
 
-/// The innermost cause: what a person can act upon.
-fn plain(error: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
+impl NoAnswer {
+    /// Its text is the innermost cause: what a person can act upon.
+    fn of(error: &reqwest::Error) -> Self {
+        let mut cause: &dyn std::error::Error = error;
+        while let Some(inner) = cause.source() {
+            cause = inner;
+        }
+        let kind = cause.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+        if kind == Some(std::io::ErrorKind::ConnectionRefused) {
+            Self::Absent(cause.to_string())
+        } else {
+            Self::Silent(cause.to_string())
+        }
     }
-    cause.to_string()
 }
 
 #[cfg(test)]
@@ -263,13 +293,27 @@ mod tests {
 
     #[tokio::test]
     async fn whatever_is_no_answer_is_not_known() {
-        let bad = [(503, json!({"message": "no controller", "controller": null})), (404, json!(1))];
-        for answer in bad.into_iter().chain([(200, json!({"moving": 0}))]) {
+        for answer in [(404, json!(1)), (200, json!({"moving": 0}))] {
             let (port, _) = play(vec![answer; MAX_TRIES]).await;
             let answer = ask(port, Question::Replicas(vec![3])).await;
             assert!(matches!(answer, Err(SafetyFailure::Unknown(_))), "{answer:?}");
         }
         assert!(matches!(ask(1, Question::Quorum).await, Err(SafetyFailure::Unknown(_))));
+    }
+
+    #[tokio::test]
+    async fn brokers_are_leaderless_if_all_that_may_lead_say_so() {
+        let no = || (503, json!({"message": "no controller", "controller": null}));
+        let (port, asked) = play(vec![no(), no(), no()]).await;
+        let answer = ask(port, Question::Quorum).await;
+        assert_eq!(answer, Err(SafetyFailure::Leaderless("broker 2: no controller".to_owned())));
+        assert_eq!(asked.lock().unwrap().len(), 3);
+        // One that knows of another, and one that makes no sense, may be right.
+        for other in [(503, json!({"message": "not me", "controller": 9})), (200, json!("?"))] {
+            let (port, _) = play(vec![no(), other, no(), no()]).await;
+            let answer = ask(port, Question::Quorum).await;
+            assert!(matches!(answer, Err(SafetyFailure::Unknown(_))), "{answer:?}");
+        }
     }
 
     #[tokio::test]

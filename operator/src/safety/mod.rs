@@ -84,6 +84,9 @@ pub(crate) enum SafetyFailure {
     /// What the order is about does not exist.
     #[error("{0}")]
     NoSuch(String),
+    /// Brokers answer, and nobody leads them: no process that could is out of sight.
+    #[error("{0}")]
+    Leaderless(String),
     /// Nobody could say.
     #[error("{0}")]
     Unknown(String),

@@ -51,6 +51,11 @@ impl Answers {
         })
     }
 
+    /// Whether the brokers that answer say that nobody leads who could.
+    pub(super) fn are_leaderless(&self, question: &Question) -> bool {
+        matches!(self.by_question.get(question), Some(Err(SafetyFailure::Leaderless(_))))
+    }
+
     pub(super) fn replicas(&self, doing: &str, ids: &[i32]) -> Result<ReplicasAnswer, Step> {
         self.get(doing, Question::Replicas(ids.to_vec()), |answer| match answer {
             Answer::Replicas(answer) => Some(answer.clone()),

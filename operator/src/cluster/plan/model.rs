@@ -98,6 +98,8 @@ pub(super) struct World {
     pub(super) unheard: BTreeSet<i32>,
     /// Whether brokers answer at all.
     pub(super) silent: bool,
+    /// Whether they answer that nobody leads.
+    pub(super) leaderless: bool,
     /// A topic that cannot move.
     pub(super) blocked: Option<String>,
     /// What the status says, the only memory.
@@ -138,6 +140,7 @@ impl World {
             unready: BTreeSet::new(),
             unheard: BTreeSet::new(),
             silent: false,
+            leaderless: false,
             blocked: None,
             scaling: Scaling::default(),
             known: BTreeSet::new(),
@@ -214,6 +217,9 @@ impl World {
     fn answer(&self, question: &Question) -> Result<Answer, SafetyFailure> {
         if self.silent {
             return Err(SafetyFailure::Unknown("no answer".into()));
+        }
+        if self.leaderless {
+            return Err(SafetyFailure::Leaderless("the metadata quorum has no leader".into()));
         }
         let left = |ids: &[i32]| ids.iter().filter_map(|id| self.load.get(id)).sum::<u64>();
         Ok(match question {

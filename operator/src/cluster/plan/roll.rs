@@ -4,7 +4,7 @@
 use crds::Reason;
 
 use super::{Action, Answers, Concern, Seen, Situation, act, roll_zone, wait};
-use crate::safety::RestartAnswer;
+use crate::safety::{Question, RestartAnswer};
 
 /// A broker that does not work anyway gets its changed spec at once: its restart costs nothing, and a spec that
 /// cannot work must be correctable. One that is busy with its own log is left alone, and so is one that may work after
@@ -54,9 +54,10 @@ fn may_be_corrected(
             let text = format!("pod {pod} runs and is not ready; its changed spec waits: {why}");
             Err(wait(Reason::Rolling, text))
         }
-        Err(step @ super::Step::Ask(_)) => Err(step),
-        // Nobody leads who could say: it is one of those that keep the cluster from working.
-        Ok(_) | Err(_) => Ok(()),
+        Ok(_) => Ok(()),
+        // It is one of those that keep the cluster from working. Where nobody is heard the cluster may work all the same.
+        Err(_) if answers.are_leaderless(&Question::Restart(unready)) => Ok(()),
+        Err(step) => Err(step),
     }
 }
 

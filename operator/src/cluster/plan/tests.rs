@@ -279,6 +279,23 @@ fn a_roll_waits_for_nodes_that_are_not_heard_from() {
 }
 
 #[test]
+fn a_changed_spec_waits_while_no_broker_is_heard_and_not_while_all_are_leaderless() {
+    // The operator sees neither the brokers nor, maybe, that they work: as after a failure of the cluster's DNS.
+    let mut world = World::of(3);
+    world.version = 2;
+    world.unready.extend([0, 2]);
+    world.silent = true;
+    for _ in 0..10 {
+        world.pass(None);
+    }
+    assert_eq!(world.log, [""; 0]);
+    assert_eq!(world.verdict.as_ref().map(Verdict::reason), Some(Reason::SafetyUnknown));
+    (world.silent, world.leaderless) = (false, true);
+    world.pass(None);
+    assert_eq!(world.log, ["restart 0"]);
+}
+
+#[test]
 fn a_broker_too_busy_for_its_probe_is_not_restarted_while_another_is_down() {
     let mut world = World::of(5);
     world.version = 2;
