@@ -115,7 +115,8 @@ fn originals(partition: &PartitionImage) -> Vec<i32> {
 }
 
 /// Who was there before, and, when fewer would be left in sync than writing needs, those whom an overridden or cancelled reassignment
-/// has brought there: they may be the only ones that have what is committed, and go when others have it.
+/// has brought there and who are in sync or eligible: they may be the only ones that have what is committed, and go when others have
+/// it.
 fn kept(
     before: &PartitionImage,
     original: Vec<i32>,
@@ -123,10 +124,13 @@ fn kept(
     min_insync_replicas: usize,
 ) -> Vec<i32> {
     let stays = |id: &i32| original.contains(id) || target.contains(id);
-    let (stay, go): (Vec<i32>, Vec<i32>) = before.isr.iter().copied().partition(stays);
-    if stay.len() >= min_insync_replicas.min(target.len()).max(1) {
+    if before.isr.iter().filter(|id| stays(id)).count()
+        >= min_insync_replicas.min(target.len()).max(1)
+    {
         return original;
     }
+    let hold_all = before.isr.iter().chain(&*before.elr).copied();
+    let go: Vec<i32> = hold_all.filter(|id| !stays(id)).collect();
     original.into_iter().chain(go).collect()
 }
 

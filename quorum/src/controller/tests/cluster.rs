@@ -319,6 +319,21 @@ fn going_back_leaves_as_many_in_sync_as_writing_needs() {
     }
 }
 
+/// Seed 8000212 of throttles: the one in sync had lost its disk already, and the eligible one was dropped with what it alone had.
+#[test]
+fn overriding_a_reassignment_keeps_who_is_eligible_while_too_few_are_in_sync() {
+    for target in [None, Some(&[1, 0][..]), Some(&[0, 3][..])] {
+        let mut world = world_with(4, &[0, 1], 2);
+        world.reassign("t", Some(&[2, 1])).unwrap();
+        world.set_isr("t", &[0, 2]).unwrap();
+        world.silence(&[2]);
+        assert_eq!(world.roles("t"), (0, vec![0], vec![2]));
+        world.reassign("t", target).unwrap();
+        assert_eq!(world.roles("t"), (0, vec![0], vec![2]), "{target:?}");
+        assert!(world.at("t").replicas.contains(&2), "{target:?}");
+    }
+}
+
 #[test]
 fn a_reassignment_is_cancelled_overridden_and_refused() {
     let mut world = world_with(4, &[0, 1], 1);
