@@ -13,8 +13,8 @@ use crate::operator;
 
 const DEADLINE: Duration = Duration::from_secs(240);
 const OBJECT: &str = "rebalance/even";
-/// Slow enough that the moves, of some tens of KiB, can be seen at work.
-const BANDWIDTH: &str = "8Ki";
+/// Slow enough that the moves, of some tens of KiB, can be seen at work, and twice as fast as the load writes, or they never ended.
+const BANDWIDTH: &str = "32Ki";
 /// The broker that is emptied before.
 const EMPTY: i32 = 3;
 const BROKERS: [i32; 4] = [0, 1, 2, 3];
