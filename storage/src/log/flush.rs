@@ -93,6 +93,10 @@ impl Log {
         }
         self.folder_unsynced &= !plan.folder;
         let valid = self.truncations == plan.truncations;
+        if !valid && plan.epochs.is_some() {
+            // It may have written what was cut off over what the truncation has written.
+            self.epochs.mark_dirty();
+        }
         // An empty log has nothing that could be missing, and may yet begin at a smaller offset (`reset_to`).
         let is_empty = self.segments.len() == 1 && self.active().len() == 0;
         if valid && !is_empty {

@@ -118,7 +118,8 @@ impl Log {
         match epochs {
             Some(epochs) => {
                 self.epochs = epochs;
-                self.epochs.truncate_from_end(self.end_offset);
+                // From there on the batches say it: a flush may have written over a truncation before the crash.
+                self.epochs.truncate_from_end(from.min(self.end_offset));
             }
             None => {
                 self.epochs = LeaderEpochs::default();

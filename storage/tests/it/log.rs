@@ -317,6 +317,44 @@ fn what_does_not_fit_is_not_skipped() {
     }
 }
 
+/// Seed 11000665 of elections: a flush that was under way wrote the epochs from before a truncation over those after it. Its
+/// followers were told again and again that they had parted from a leader with such a file.
+#[test]
+fn a_flush_that_a_truncation_overtakes_leaves_no_epochs_behind() {
+    for crashes in [false, true] {
+        let dir = tempfile::tempdir().unwrap();
+        let mut log = open(dir.path(), LogConfig::default());
+        let mut append = |log: &mut storage::Log, epoch: i32| {
+            log.append(&batch(&["a", "b"], 1), epoch, None, 0).unwrap();
+        };
+        append(&mut log, 1);
+        log.flush().unwrap();
+        append(&mut log, 2);
+        let overtaken = log.plan_flush();
+        log.prepare_truncation(2);
+        log.truncate_to(2, 0).unwrap();
+        // The leader had another batch of the first epoch.
+        append(&mut log, 1);
+        let mut expected = vec![(1, 0)];
+        if crashes {
+            append(&mut log, 3);
+            expected.push((3, 4));
+        }
+        overtaken.run().unwrap();
+        let mut state = OpenState { recovery_point: log.recovery_point(), ..OpenState::default() };
+        if !crashes {
+            assert!(!log.flushed(&overtaken), "it says nothing of what is there now");
+            log.flush().unwrap();
+            state.recovery_point = log.recovery_point();
+        }
+        drop(log);
+        let (log, _) = try_open(dir.path(), LogConfig::default(), state).unwrap();
+        let entries: Vec<_> =
+            log.epochs().entries().iter().map(|e| (e.epoch, e.start_offset)).collect();
+        assert_eq!(entries, expected, "crashes: {crashes}");
+    }
+}
+
 #[test]
 fn truncation_in_the_middle_of_a_batch_takes_all_of_it() {
     let dir = tempfile::tempdir().unwrap();
