@@ -174,10 +174,12 @@ impl World {
         }
         let assignment = assignment(partition);
         if let Some(hosted) = process.partitions.get_mut(&key) {
-            if !same {
-                let changed = hosted.replica.assign(assignment, now);
-                self.news(machine, key, changed);
+            if same {
+                // Nobody is woken by what does not concern it.
+                return Ok(());
             }
+            let changed = hosted.replica.assign(assignment, now);
+            self.news(machine, key, changed);
         } else if process.offline.get(&key) != Some(&Offline::Waits) {
             let topic_id = if by_name { BY_NAME.to_owned() } else { key.0.to_string() };
             let of = (topic, key, &*topic_id);

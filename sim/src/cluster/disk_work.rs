@@ -1,5 +1,7 @@
 //! A broker's work with its disk: flushes, checkpoints, and what happens when it fails.
 
+use std::collections::BTreeSet;
+
 use storage::{DiskError, DiskFailure, Writes};
 
 use super::machine::{Offline, Process};
@@ -108,7 +110,9 @@ impl World {
                         process.probing = false;
                         // What could not be opened for want of room is.
                         process.offline.values_mut().for_each(|of| *of = Offline::MayOpen);
-                        let leaders: Vec<i32> = process.fetchers.keys().copied().collect();
+                        let hosted = process.partitions.values();
+                        let leaders: BTreeSet<i32> =
+                            hosted.map(|hosted| hosted.replica.assignment().leader).collect();
                         self.say(|| format!("{machine} takes records again"));
                         self.task(machine, 0, Task::Apply);
                         for leader in leaders {
