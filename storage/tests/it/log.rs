@@ -344,8 +344,8 @@ fn a_flush_that_a_truncation_overtakes_leaves_no_epochs_behind() {
         let mut state = OpenState { recovery_point: log.recovery_point(), ..OpenState::default() };
         if !crashes {
             assert!(!log.flushed(&overtaken), "it says nothing of what is there now");
-            log.flush().unwrap();
-            state.recovery_point = log.recovery_point();
+            log.close().unwrap();
+            state = OpenState { recovery_point: log.recovery_point(), clean: true, ..state };
         }
         drop(log);
         let (log, _) = try_open(dir.path(), LogConfig::default(), state).unwrap();
