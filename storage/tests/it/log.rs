@@ -324,7 +324,7 @@ fn a_flush_that_a_truncation_overtakes_leaves_no_epochs_behind() {
     for crashes in [false, true] {
         let dir = tempfile::tempdir().unwrap();
         let mut log = open(dir.path(), LogConfig::default());
-        let mut append = |log: &mut storage::Log, epoch: i32| {
+        let append = |log: &mut storage::Log, epoch: i32| {
             log.append(&batch(&["a", "b"], 1), epoch, None, 0).unwrap();
         };
         append(&mut log, 1);
