@@ -355,6 +355,24 @@ fn a_flush_that_a_truncation_overtakes_leaves_no_epochs_behind() {
     }
 }
 
+/// A log that begins anew writes its epochs itself, and nothing else would.
+#[test]
+fn a_flush_that_a_new_beginning_overtakes_leaves_no_epochs_behind() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut log = open(dir.path(), LogConfig::default());
+    log.append(&batch(&["a", "b"], 1), 1, None, 0).unwrap();
+    let overtaken = log.plan_flush();
+    log.prepare_truncation(0);
+    log.reset_to(10, 0).unwrap();
+    overtaken.run().unwrap();
+    assert!(!log.flushed(&overtaken), "it says nothing of what is there now");
+    log.close().unwrap();
+    drop(log);
+    let state = OpenState { start_offset: 10, clean: true, ..OpenState::default() };
+    let (log, _) = try_open(dir.path(), LogConfig::default(), state).unwrap();
+    assert_eq!(log.epochs().entries(), []);
+}
+
 #[test]
 fn truncation_in_the_middle_of_a_batch_takes_all_of_it() {
     let dir = tempfile::tempdir().unwrap();
