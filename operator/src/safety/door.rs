@@ -142,7 +142,7 @@ impl BrokerDoor<'_> {
             let Some(id) = next.take().or_else(|| self.untried(&asked)) else { break };
             asked.insert(id);
             let Some(host) = self.hosts.get(&id) else { continue };
-            match self.one(method.clone(), host, path).await {
+            let text = match self.one(method.clone(), host, path).await {
                 Ok(Said::Answer(answer)) => return Ok(answer),
                 Ok(Said::Refused(text)) => return Err(SafetyFailure::Refused(text)),
                 Ok(Said::NoSuch(text)) => return Err(SafetyFailure::NoSuch(text)),
@@ -150,14 +150,15 @@ impl BrokerDoor<'_> {
                     leaderless |= hint.is_none();
                     may_be_led |= hint.is_some();
                     next = hint.filter(|id| !asked.contains(id));
-                    last = format!("broker {id}: {text}");
+                    text
                 }
-                Err(NoAnswer::Absent(text)) => last = format!("broker {id}: {text}"),
+                Err(NoAnswer::Absent(text)) => text,
                 Err(NoAnswer::Silent(text)) => {
                     may_be_led = true;
-                    last = format!("broker {id}: {text}");
+                    text
                 }
-            }
+            };
+            last = format!("broker {id}: {text}");
         }
         let all = asked.len() == self.hosts.len().min(MAX_TRIES);
         let failure = if leaderless && !may_be_led && all {
