@@ -76,6 +76,12 @@ impl Network {
         self.cut.insert((from, to), until);
     }
 
+    /// Cuts both ways.
+    pub(crate) fn cut_both(&mut self, one: usize, other: usize, until: u64) {
+        self.cut(one, other, until);
+        self.cut(other, one, until);
+    }
+
     /// Cuts both ways between two groups.
     pub(crate) fn split(&mut self, group: &[usize], all: usize, until: u64) {
         for a in 0..all {

@@ -1,11 +1,12 @@
-//! [`Ambush`]: a follower loses its disk while what it said before is still on its way.
+//! [`Ambush`]: something that was said arrives when it is true no more.
 //!
-//! What a follower of an earlier life has said must not count for its successor with an empty disk (KIP-903). Random faults
-//! hardly ever hit the moment, so this one lies in wait for it.
+//! What a follower of an earlier life has said must not count for its successor with an empty disk (KIP-903), and what a leader
+//! asked for before must not be done after what it has asked for since. Random faults hardly ever hit the moment, so this one lies
+//! in wait for it.
 
-use super::SESSION_MS;
 use super::message::{Call, Message};
 use super::world::{Event, World};
+use super::{MAX_LAG_MS, SESSION_MS};
 
 /// What is waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +15,8 @@ pub(super) enum Ambush {
     Join,
     /// A follower says how far it is.
     Fetch,
+    /// A leader asks the controller to let a follower join, and what it asked arrives once more when that has left again.
+    Echo,
 }
 
 impl World {
@@ -26,6 +29,10 @@ impl World {
     /// empty disk, which cannot fetch yet; and the leader may not live much longer.
     pub(super) fn springs(&mut self, from: usize, to: usize, message: &Message) -> bool {
         let Some(ambush) = self.ambush else { return false };
+        if ambush == Ambush::Echo {
+            self.echoes(from, to, message);
+            return false;
+        }
         let (victim, leader) = match (ambush, message) {
             (Ambush::Join, Message::Call { call: Call::Alter { .. }, .. }) => {
                 (self.joining(from, message), from)
@@ -44,7 +51,7 @@ impl World {
         // The empty disk is registered once the session of its predecessor has ended; a leader proposes anew before long.
         let delay = match ambush {
             Ambush::Join => self.random.u64(SESSION_MS..SESSION_MS + 450),
-            Ambush::Fetch => self.random.u64(SESSION_MS + 200..SESSION_MS + 2_000),
+            _ => self.random.u64(SESSION_MS + 200..SESSION_MS + 2_000),
         };
         self.say(|| format!("{ambush:?} of {victim} at {leader} arrives in {delay} ms"));
         self.at(delay, Event::Arrives { from, to, message: message.clone() });
@@ -56,6 +63,21 @@ impl World {
             self.at(delay, Event::Ambushed(leader));
         }
         true
+    }
+
+    /// Has a copy of the message arrive late, if it is the one that was waited for: the follower hears nothing meanwhile, is in
+    /// sync no more, and is asked to lead.
+    fn echoes(&mut self, leader: usize, to: usize, message: &Message) {
+        let Some(joins) = self.joining(leader, message).filter(|_| !self.healed) else { return };
+        self.ambush = None;
+        // It joins; then it takes as long as a follower may lag until the leader sees that it is gone.
+        let (joined, lag) = (self.random.u64(30..150), MAX_LAG_MS as u64);
+        let delay = joined + self.random.u64(lag + 100..2 * lag + 500);
+        self.say(|| format!("that {joins} is in sync with {leader} is heard again in {delay} ms"));
+        self.at(joined, Event::Cut(leader, joins, delay + 100));
+        self.at(delay, Event::Arrives { from: leader, to, message: message.clone() });
+        let elected = delay + self.random.u64(5..60);
+        self.at(elected, Event::Drain(self.all_but(joins)));
     }
 
     /// A broker that a leader wants to be in sync, and which was not.

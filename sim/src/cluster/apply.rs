@@ -248,6 +248,7 @@ impl World {
         let Some(hosted) = process.partitions.get(&key) else { return };
         self.machines[machine].disk.look(|| self.checker.leads(machine, key, hosted));
         self.say(|| format!("{machine} leads {} {} in epoch {epoch}", key.1, key.0));
+        self.inherits(machine, key);
         if loads {
             let delay = self.random.u64(1..30);
             self.task(machine, delay, Task::Load(key));

@@ -24,7 +24,7 @@ impl World {
         let next = self.random.usize(..self.machines.len());
         self.network.cut(victim, next, self.now() + 400);
         let taken = self.random.u64(20..350);
-        self.at(taken, Event::Overtaken(victim));
+        self.at(taken, Event::Drain(vec![victim as i32]));
         let given_back = taken + self.random.u64(20..500);
         self.at(given_back, Event::OvertakerDies(victim));
         // Before its followers have fetched anything from it again, or after.
@@ -32,10 +32,10 @@ impl World {
         self.at(end, Event::Ambushed(victim));
     }
 
-    /// Others are given what it leads.
-    pub(super) fn overtaken(&mut self, victim: usize) {
+    /// Others are given what these lead.
+    pub(super) fn drain(&mut self, brokers: Vec<i32>) {
         if !self.healed {
-            self.ask(Call::Drain(vec![victim as i32]));
+            self.ask(Call::Drain(brokers));
         }
     }
 

@@ -117,7 +117,8 @@ impl Bug {
         use quorum::controller::Planted as C;
         use replica::Planted as R;
         match self {
-            Bug::Replica(R::FetchBeforeFlush | R::ProgressKept) => Scenario::PowerLoss,
+            Bug::Replica(R::FetchBeforeFlush) => Scenario::PowerLoss,
+            Bug::Replica(R::ProgressKept) => Scenario::Elections,
             Bug::Replica(R::BrokerEpochIgnored) => Scenario::Disks,
             Bug::Replica(R::ProgressWiped | R::ReadSkipsSegment) => Scenario::Kills,
             Bug::Replica(_) => Scenario::Partitions,
@@ -134,7 +135,7 @@ impl Bug {
             Bug::Broker(Mistake::EpochNotedUnflushed) => Scenario::PowerLoss,
             Bug::Broker(Mistake::OpensBeforeRegistered) => Scenario::Disks,
             Bug::Broker(Mistake::NeverTruncates) => Scenario::Partitions,
-            Bug::Broker(Mistake::CoordinatorServesUncommitted) => Scenario::Everything,
+            Bug::Broker(Mistake::CoordinatorServesUncommitted) => Scenario::Elections,
             Bug::Broker(Mistake::InSyncThrottled | Mistake::PauseNeverEnds) => Scenario::Throttles,
             Bug::Broker(
                 Mistake::FoldersByName
@@ -155,19 +156,9 @@ impl Bug {
         use replica::Planted as R;
         matches!(
             self,
-            Bug::Replica(
-                R::MaximalIsrIgnored
-                    | R::BrokerEpochIgnored
-                    | R::FetchBeforeFlush
-                    | R::ProgressKept
-            ) | Bug::Controller(
-                C::BrokerEpochIgnored | C::PartitionEpochIgnored | C::TopicIdIgnored
-            ) | Bug::Broker(
-                Mistake::CommitsUnfenced
-                    | Mistake::CoordinatorServesUncommitted
-                    | Mistake::EpochNotedUnflushed
-                    | Mistake::PauseNeverEnds
-            )
+            Bug::Replica(R::BrokerEpochIgnored | R::FetchBeforeFlush)
+                | Bug::Controller(C::BrokerEpochIgnored)
+                | Bug::Broker(Mistake::PauseNeverEnds)
         )
     }
 

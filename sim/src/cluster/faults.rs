@@ -3,6 +3,7 @@
 use quorum::controller::Reassignment;
 use quorum::node::Input;
 
+use super::ambush::Ambush;
 use super::machine::Machine;
 use super::message::Call;
 use super::scenario::Weights;
@@ -81,6 +82,14 @@ impl World {
                 "grow" => self.add_partition(),
                 "ambush" => {
                     self.lie_in_wait();
+                    Ok(())
+                }
+                "echo" => {
+                    self.ambush = Some(Ambush::Echo);
+                    Ok(())
+                }
+                "heir" => {
+                    self.bequeath();
                     Ok(())
                 }
                 "resign" => {
@@ -321,7 +330,7 @@ impl World {
     pub(super) fn heal(&mut self) -> Result<(), String> {
         self.say(|| "everything is healed".to_owned());
         self.healed = true;
-        self.ambush = None;
+        (self.ambush, self.heir) = (None, None);
         self.admin.healed();
         self.network.heal();
         let straggler = self.random.usize(..self.machines.len());
@@ -349,7 +358,7 @@ impl World {
 }
 
 impl Weights {
-    fn all(&self) -> [(&'static str, u32); 21] {
+    fn all(&self) -> [(&'static str, u32); 23] {
         [
             ("kill", self.kill),
             ("power", self.power),
@@ -372,6 +381,8 @@ impl Weights {
             ("delete", self.delete),
             ("grow", self.grow),
             ("behind", self.behind),
+            ("echo", self.echo),
+            ("heir", self.heir),
         ]
     }
 

@@ -50,6 +50,8 @@ enum Wanted {
     Beat,
     Leave,
     Commit(i32, Uuid, i64),
+    /// What is committed, without going back to it.
+    Look,
 }
 
 impl Member {
@@ -94,6 +96,9 @@ impl Member {
             Phase::In if now >= self.beat_at + BEAT_MS => {
                 self.beat_at = now;
                 (Wanted::Beat, Ask::Heartbeat { member, generation })
+            }
+            Phase::In if draw.is_multiple_of(5) && self.after_healing < LAST_BEATS => {
+                (Wanted::Look, Ask::Offsets)
             }
             // At the end there is silence, so that all replicas come to one end.
             Phase::In if self.after_healing >= LAST_BEATS => return None,
@@ -224,12 +229,10 @@ impl World {
                     |(lane, topic_id, offset): &(i32, Uuid, i64)| (*lane, (*topic_id, *offset));
                 member.positions = offsets.iter().map(position).collect();
                 member.phase = Phase::In;
-                let group = member.group;
-                for (lane, topic_id, offset) in offsets.into_iter().filter(|told| told.2 >= 0) {
-                    let offset = (group, (topic_id, self.plan.lane(lane).1), offset);
-                    self.checker.groups.is_told(offset)?;
-                    self.offset_is_known(key, offset);
-                }
+                return self.offsets_are_told(key, group, offsets);
+            }
+            (Wanted::Look, Told::Offsets(Ok(offsets))) => {
+                return self.offsets_are_told(key, group, offsets);
             }
             (Wanted::Beat, _) => member.after_healing += u32::from(healed),
             (Wanted::Commit(lane, topic_id, offset), _) => {
@@ -240,6 +243,21 @@ impl World {
                 self.offset_is_known(key, commit);
             }
             _ => {}
+        }
+        Ok(())
+    }
+
+    /// Somebody hears what a group has committed.
+    fn offsets_are_told(
+        &mut self,
+        coordinator: Option<Key>,
+        group: usize,
+        offsets: Vec<(i32, Uuid, i64)>,
+    ) -> Result<(), String> {
+        for (lane, topic_id, offset) in offsets.into_iter().filter(|told| told.2 >= 0) {
+            let offset = (group, (topic_id, self.plan.lane(lane).1), offset);
+            self.checker.groups.is_told(offset)?;
+            self.offset_is_known(coordinator, offset);
         }
         Ok(())
     }

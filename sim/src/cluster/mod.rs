@@ -12,7 +12,7 @@
 //! | `apply` | from a committed image to replicas |
 //! | `hosted`, `serve`, `fetcher`, `isr`, `disk_work`, `throttle`, `coordinator`, `group_work` | a broker's work around [`replica::Replica`] |
 //! | `client`, `producer`, `consumer`, `member`, `admin`, `topics` | who uses the cluster |
-//! | `faults`, `ambush`, `behind` | what goes wrong when, and the end of it |
+//! | `faults`, `ambush`, `behind`, `heir` | what goes wrong when, and the end of it |
 //! | `check`, `group_check`, `topic_check`, `progress` | what must never happen, and what has to |
 //!
 //! The state machines are the product's own (`quorum`, `replica`, `groups`, `storage`); what is here stands for the executors of `broker`,
@@ -34,6 +34,7 @@ mod faults;
 mod fetcher;
 mod group_check;
 mod group_work;
+mod heir;
 mod hosted;
 mod isr;
 mod lifecycle;

@@ -90,7 +90,8 @@ impl Scenario {
                 Weights { reassign: 8, kill: 2, split: 1, stop: 1, behind: 2, ..none }
             }
             Scenario::Elections => {
-                Weights { elect: 5, resign: 3, cut: 2, split: 1, pause: 1, behind: 4, ..none }
+                let chosen = Weights { behind: 4, echo: 3, heir: 2, ..none };
+                Weights { elect: 5, resign: 3, cut: 2, split: 1, pause: 1, ..chosen }
             }
             Scenario::Topics => {
                 let topics = Weights { delete: 9, grow: 5, behind: 2, ..none };
@@ -121,6 +122,8 @@ impl Scenario {
                 delete: 2,
                 grow: 1,
                 behind: 2,
+                echo: 1,
+                heir: 1,
             },
         }
     }
@@ -162,6 +165,10 @@ pub(super) struct Weights {
     pub(super) grow: u32,
     /// A machine acts late on what it learns of the metadata, as one that has much to open: it may sleep through all of a leadership.
     pub(super) behind: u32,
+    /// What a leader asked of the controller arrives once more, when it is long past.
+    pub(super) echo: u32,
+    /// Leadership goes to who has what nobody else has, and goes on.
+    pub(super) heir: u32,
 }
 
 /// How a cluster is made.

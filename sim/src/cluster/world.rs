@@ -12,6 +12,7 @@ use super::admin::Admin;
 use super::ambush::Ambush;
 use super::check::Checker;
 use super::client::Client;
+use super::heir::Heir;
 use super::machine::{Machine, Process};
 use super::message::{Call, Key, Message, Reply};
 use super::scenario::Plan;
@@ -79,8 +80,10 @@ pub(super) enum Event {
     Straggler(usize),
     /// A leader dies at the wrong moment.
     Ambushed(usize),
-    /// A machine that is behind loses its leaderships.
-    Overtaken(usize),
+    /// Two machines hear nothing of one another, for so long.
+    Cut(usize, usize, u64),
+    /// Some lose their leaderships.
+    Drain(Vec<i32>),
     /// Who has them instead dies.
     OvertakerDies(usize),
     Heal,
@@ -109,6 +112,7 @@ pub(super) struct World {
     trace: bool,
     pub(super) healed: bool,
     pub(super) ambush: Option<Ambush>,
+    pub(super) heir: Option<Heir>,
     /// A machine that stays down for a while, whoever wants to start it.
     pub(super) absent: Option<usize>,
 }
@@ -149,6 +153,7 @@ impl World {
             trace,
             healed: false,
             ambush: None,
+            heir: None,
             absent: None,
         }
     }
@@ -271,7 +276,11 @@ impl World {
             Event::Repaired(machine) => self.repaired(machine),
             Event::Straggler(machine) => self.straggler_comes(machine)?,
             Event::Ambushed(machine) => self.ambushed(machine),
-            Event::Overtaken(machine) => self.overtaken(machine),
+            Event::Cut(one, other, ms) if !self.healed => {
+                self.network.cut_both(one, other, self.now + ms);
+            }
+            Event::Cut(..) => {}
+            Event::Drain(brokers) => self.drain(brokers),
             Event::OvertakerDies(machine) => self.overtaker_dies(machine),
             Event::Heal => self.heal()?,
         }
