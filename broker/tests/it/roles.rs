@@ -1,6 +1,6 @@
 //! Controllers and brokers as nodes of their own (`process.roles`).
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use broker::{Broker, BrokerConfig, BrokerHandle, StartError};
@@ -15,7 +15,7 @@ use tempfile::TempDir;
 
 use crate::cluster::create;
 use crate::cluster_protocol::http;
-use crate::support::Conn;
+use crate::support::{Conn, own_addresses};
 
 const SOON: Duration = Duration::from_secs(60);
 const CONTROLLERS: [i32; 3] = [100, 101, 102];
@@ -30,10 +30,7 @@ struct Cluster {
 
 impl Cluster {
     async fn start() -> Self {
-        let held: Vec<_> =
-            (0..6).map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap()).collect();
-        let addrs = held.iter().map(|listener| listener.local_addr().unwrap()).collect();
-        drop(held);
+        let addrs = own_addresses(6);
         let dirs = (0..6).map(|_| TempDir::new().unwrap()).collect();
         let mut cluster = Self { dirs, addrs, nodes: Vec::new() };
         for node in 0..6 {

@@ -1,5 +1,8 @@
 //! A broker on a folder of its own, and a client that says exactly what the test wants, in the version that it wants.
 
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicU16, Ordering};
+
 use broker::{Broker, BrokerConfig, BrokerHandle};
 use bytes::Bytes;
 use protocol::messages::create_topics_request::CreatableTopic;
@@ -9,6 +12,18 @@ use protocol::{ErrorCode, Request, Str, frame};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+
+/// Addresses that are known before anybody listens there: loopback addresses of this process alone, and ports that the system
+/// gives to nobody. A port that was free a moment ago may be another test's by now.
+pub(crate) fn own_addresses(count: usize) -> Vec<SocketAddr> {
+    static NEXT_PORT: AtomicU16 = AtomicU16::new(20_000);
+    // Process ids have 22 bits; 127.0 is everybody's.
+    let [_, a, b, c] = std::process::id().to_be_bytes();
+    let address = Ipv4Addr::new(127, 64 | (a & 63), b, c);
+    let count = u16::try_from(count).expect("few addresses");
+    let first = NEXT_PORT.fetch_add(count, Ordering::Relaxed);
+    (first..first + count).map(|port| (address, port).into()).collect()
+}
 
 /// A broker that can be stopped and started again on the same folder.
 pub(crate) struct TestBroker {
@@ -90,7 +105,7 @@ pub(crate) struct Conn {
 }
 
 impl Conn {
-    pub(crate) async fn to(addr: std::net::SocketAddr) -> Self {
+    pub(crate) async fn to(addr: SocketAddr) -> Self {
         Self { stream: TcpStream::connect(addr).await.unwrap(), next: 0 }
     }
 

@@ -1,10 +1,12 @@
 //! Several brokers in one process, over real sockets and disks.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 
 use broker::{Broker, BrokerConfig, BrokerHandle};
 use client::{Client, ClientConfig};
 use tempfile::TempDir;
+
+use crate::support::own_addresses;
 
 const RACK_AWARE: &str = "org.apache.kafka.common.replica.RackAwareReplicaSelector";
 
@@ -20,11 +22,7 @@ pub(crate) struct Cluster {
 
 impl Cluster {
     pub(crate) async fn start(brokers: usize) -> Self {
-        // Ports that were free a moment ago; all of them are held until the last one is known.
-        let held: Vec<_> =
-            (0..brokers).map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap()).collect();
-        let addrs = held.iter().map(|listener| listener.local_addr().unwrap()).collect();
-        drop(held);
+        let addrs = own_addresses(brokers);
         let dirs = (0..brokers).map(|_| TempDir::new().unwrap()).collect();
         let mut cluster = Self { dirs, addrs, brokers: Vec::new() };
         for id in 0..brokers {
