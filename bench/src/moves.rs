@@ -13,6 +13,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use e2e::placement::Placement;
 use serde_json::Value;
 
 use crate::admin;
@@ -42,9 +43,6 @@ const MIB: f64 = 1024.0 * 1024.0;
 /// Which column is whose.
 const OURS: usize = 0;
 const KAFKAS: usize = 1;
-
-/// Partition → brokers that hold it.
-type Placement = BTreeMap<i32, BTreeSet<i32>>;
 
 /// Measures in `folder` with a topic of so many replicas. `shrink` divides the bytes.
 pub(crate) fn measure(
@@ -88,8 +86,8 @@ impl Moves<'_> {
     /// Posts to `path` until nothing is left to do, and compares what was copied with the least for these brokers.
     fn carry_out(&mut self, name: &str, path: &str, brokers: &[i32]) -> Result<()> {
         let before = self.placement()?;
-        let minimum = fewest_copies(&before, brokers);
-        let proposed = copies(&before, &self.proposal(brokers)?);
+        let minimum = before.fewest_copies(brokers);
+        let proposed = before.copies_to(&self.proposal(brokers)?);
         let taken = self.taken()?;
         let began = Instant::now();
         let admins = self.growing.admin_addresses();
@@ -105,7 +103,7 @@ impl Moves<'_> {
         // The broker that is asked may hear of the end a moment later than the active controller.
         loop {
             let after = self.placement()?;
-            if is_even(&after, brokers) {
+            if after.is_even(brokers) {
                 break;
             }
             ensure!(began.elapsed() < TIMEOUT, "the brokers have unequal shares: {after:?}");
@@ -129,10 +127,12 @@ impl Moves<'_> {
     fn placement(&self) -> Result<Placement> {
         let known = Wire::connect(&self.cluster.servers[0].address)?.partitions(TOPIC)?;
         ensure!(known.len() == PARTITIONS as usize, "{} partitions", known.len());
-        Ok(known
-            .into_iter()
-            .map(|p| (p.partition_index, p.replica_nodes.into_iter().collect()))
-            .collect())
+        let mut placement = Placement::default();
+        for partition in known {
+            let brokers = partition.replica_nodes.into_iter().collect();
+            placement.insert(TOPIC, partition.partition_index, brokers);
+        }
+        Ok(placement)
     }
 
     /// Bytes that all brokers have taken as replicas of moves up to now.
@@ -202,51 +202,16 @@ fn fill(cluster: &Cluster, batches: u64) -> Result<u64> {
     Ok(batch.len() as u64 * batches)
 }
 
-/// Replicas that are where none was.
-fn copies(before: &Placement, after: &Placement) -> usize {
-    let none = BTreeSet::new();
-    let new = |(partition, brokers): (&i32, &BTreeSet<i32>)| {
-        brokers.difference(before.get(partition).unwrap_or(&none)).count()
-    };
-    after.iter().map(new).sum()
-}
-
-fn shares(placement: &Placement, brokers: &[i32]) -> Vec<usize> {
-    let share = |id: &i32| placement.values().filter(|on| on.contains(id)).count();
-    brokers.iter().map(share).collect()
-}
-
-/// Whether all replicas are on these brokers, and no broker has two more than another one.
-fn is_even(placement: &Placement, brokers: &[i32]) -> bool {
-    let shares = shares(placement, brokers);
-    let all: usize = placement.values().map(BTreeSet::len).sum();
-    let (least, most) = (shares.iter().min(), shares.iter().max());
-    shares.iter().sum::<usize>() == all
-        && most.zip(least).is_some_and(|(most, least)| most - least < 2)
-}
-
-/// The fewest replicas that must be copied until these brokers alone have all, in shares that differ by one at most: a
-/// broker that has more than its share gives the rest away, and whoever is not among them everything.
-fn fewest_copies(placement: &Placement, brokers: &[i32]) -> usize {
-    let all: usize = placement.values().map(BTreeSet::len).sum();
-    let mut shares = shares(placement, brokers);
-    // Those that have most keep one more, where the shares do not come out even.
-    shares.sort_by(|a, b| b.cmp(a));
-    let (share, rest) = (all / shares.len().max(1), all % shares.len().max(1));
-    let kept = |(at, has): (usize, &usize)| *has.min(&(share + usize::from(at < rest)));
-    all - shares.iter().enumerate().map(kept).sum::<usize>()
-}
-
 /// The last line of JSON in what the tool prints.
 fn proposed(output: &str) -> Option<Placement> {
     let line = output.lines().rev().find(|line| line.starts_with('{'))?;
     let json: Value = serde_json::from_str(line).ok()?;
-    let mut placement = Placement::new();
+    let mut placement = Placement::default();
     for partition in json["partitions"].as_array()? {
         let index = i32::try_from(partition["partition"].as_i64()?).ok()?;
         let ids = partition["replicas"].as_array()?.iter();
         let ids: Option<BTreeSet<i32>> = ids.map(|id| i32::try_from(id.as_i64()?).ok()).collect();
-        placement.insert(index, ids?);
+        placement.insert(TOPIC, index, ids?);
     }
     Some(placement)
 }
@@ -255,35 +220,13 @@ fn proposed(output: &str) -> Option<Placement> {
 mod tests {
     use super::*;
 
-    fn placement(partitions: &[&[i32]]) -> Placement {
-        (0..).zip(partitions.iter().map(|ids| ids.iter().copied().collect())).collect()
-    }
-
-    #[test]
-    fn the_fewest_copies_fill_shares_and_nothing_else() {
-        let three = placement(&[&[1, 2, 3][..]; 5]);
-        assert_eq!(fewest_copies(&three, &[1, 2, 3, 4, 5]), 6);
-        // 18 replicas on five: three of them have one more, and those are brokers that have had it.
-        let six = placement(&[&[1, 2, 3][..]; 6]);
-        assert_eq!(fewest_copies(&six, &[1, 2, 3, 4, 5]), 6);
-        let four = placement(&[&[1, 2], &[3, 4], &[1, 3]]);
-        assert_eq!(fewest_copies(&four, &[1, 2]), 3);
-        assert_eq!(fewest_copies(&four, &[1, 2, 3, 4]), 0);
-    }
-
-    #[test]
-    fn copies_are_replicas_where_none_was() {
-        let (before, after) = (placement(&[&[1, 2], &[2, 3]]), placement(&[&[1, 4], &[3, 2]]));
-        assert_eq!((copies(&before, &after), copies(&before, &before)), (1, 0));
-        assert!(is_even(&after, &[1, 2, 3, 4]) && !is_even(&after, &[1, 2, 3]));
-        assert!(!is_even(&placement(&[&[1], &[1]]), &[1, 2]));
-    }
-
     #[test]
     fn a_proposal_is_the_last_line_of_json() {
         let output = "Current partition replica assignment\n{\"version\":1,\"partitions\":[]}\n\nProposed\n\
-            {\"version\":1,\"partitions\":[{\"topic\":\"t\",\"partition\":1,\"replicas\":[4,2],\"log_dirs\":[\"any\"]}]}\n";
-        assert_eq!(proposed(output), Some(Placement::from([(1, BTreeSet::from([2, 4]))])));
+            {\"version\":1,\"partitions\":[{\"topic\":\"moved\",\"partition\":1,\"replicas\":[4,2],\"log_dirs\":[\"any\"]}]}\n";
+        let mut placement = Placement::default();
+        placement.insert(TOPIC, 1, BTreeSet::from([2, 4]));
+        assert_eq!(proposed(output), Some(placement));
         assert_eq!(proposed("Error: no"), None);
     }
 }

@@ -17,9 +17,14 @@ impl Placement {
             let partition = words.next().context("a line without a partition")?.parse()?;
             let replicas = words.nth(1).context("a line without replicas")?.split(',');
             let replicas: Result<BTreeSet<i32>, _> = replicas.map(str::parse).collect();
-            self.0.insert((topic.to_owned(), partition), replicas?);
+            self.insert(topic, partition, replicas?);
         }
         Ok(())
+    }
+
+    /// Says which brokers hold a partition.
+    pub fn insert(&mut self, topic: &str, partition: i32, brokers: BTreeSet<i32>) {
+        self.0.insert((topic.to_owned(), partition), brokers);
     }
 
     /// Replicas of all partitions.
