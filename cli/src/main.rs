@@ -14,6 +14,7 @@ mod kubernetes;
 mod logging;
 mod output;
 mod properties;
+mod rack;
 mod shutdown;
 mod up;
 mod yaml;

@@ -110,6 +110,19 @@ impl<'a> Brokers<'a> {
         Ok(zones)
     }
 
+    /// Pod → rack that its broker has registered with last, for those that have one.
+    pub fn racks(&self) -> Result<BTreeMap<String, String>> {
+        let mut racks = BTreeMap::new();
+        for pod in self.pods()? {
+            let log = self.namespace.kubectl(&["logs", &pod.name], "")?;
+            let lines = log.lines().rev().filter_map(|line| serde_json::from_str(line).ok());
+            let mut registered = lines.filter(|line: &Value| line["message"] == "registered");
+            let last = registered.next().with_context(|| format!("{} never did", pod.name))?;
+            racks.extend(last["rack"].as_str().map(|rack| (pod.name, rack.to_owned())));
+        }
+        Ok(racks)
+    }
+
     /// Node → pods on it.
     pub fn nodes(&self) -> Result<BTreeMap<String, Vec<String>>> {
         let mut nodes: BTreeMap<String, Vec<String>> = BTreeMap::new();

@@ -65,6 +65,8 @@ impl Scenario<'_> {
         let witness = Witness::start(self.namespace.name(), self.brokers.name());
         self.brokers.settled(brokers)?;
         eprintln!("{brokers} brokers Ready {:.1} s after apply", begun.elapsed().as_secs_f64());
+        let (racks, zones) = (self.brokers.racks()?, self.brokers.zones()?);
+        ensure!(racks == zones, "racks of brokers {racks:?}, zones of their nodes {zones:?}");
         Ok(witness)
     }
 

@@ -148,7 +148,8 @@ impl Lifecycle {
                     let epoch = answer.broker_epoch;
                     self.broker_epoch.set(epoch);
                     self.newest.registered(epoch);
-                    tracing::info!(broker_epoch = epoch, "registered");
+                    let rack = self.registration.rack.as_deref();
+                    tracing::info!(broker_epoch = epoch, rack, "registered");
                     return;
                 }
                 Ok(answer) => {

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use ::broker::{Broker, BrokerConfig};
 use clap::Args;
 
-use crate::{properties, shutdown};
+use crate::{properties, rack, shutdown};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -44,12 +44,22 @@ pub(crate) struct BrokerArgs {
     /// One of Kafka's broker settings; wins over the file
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = properties::parse_pair)]
     settings: Vec<(String, String)>,
+    /// File with a pod's labels (Kubernetes' downward API): its topology.kubernetes.io/zone is the broker.rack
+    #[arg(long, value_name = "FILE")]
+    rack_from: Option<PathBuf>,
 }
 
 pub(crate) async fn run(args: BrokerArgs) -> anyhow::Result<ExitCode> {
     let stop = shutdown::on_signal()?;
     let mut settings =
         args.config.as_deref().map(properties::read).transpose()?.unwrap_or_default();
+    if let Some(labels) = &args.rack_from {
+        let rack = tokio::select! {
+            rack = rack::of_labels(labels) => rack?,
+            () = stop.cancelled() => return Ok(ExitCode::SUCCESS),
+        };
+        settings.extend(rack.map(|rack| ("broker.rack".to_owned(), rack)));
+    }
     settings.extend(args.settings);
     let config = BrokerConfig {
         node_id: args.node_id,

@@ -32,8 +32,8 @@ pub(crate) async fn apply(
     Ok(api::apply_all(client, manager, &children.claims).await.map(|_| ()))
 }
 
-/// Copies the zone of each broker's node to its pod, which hands it to the broker as its rack. That it cannot be
-/// read costs rack awareness and nothing else.
+/// Copies the zone of each broker's node to its pod, which hands it to the broker as its rack; a starting broker waits for
+/// it. That it cannot be read costs rack awareness and nothing else.
 pub(crate) async fn copy_zones(ctx: &Context, live: &Live) {
     for pod in &live.pods {
         let known = pod.metadata.labels.as_ref().is_some_and(|l| l.contains_key(ZONE));

@@ -66,7 +66,7 @@ async fn reconcile(object: &Cluster, ctx: &Context) -> Result<Outcome<ClusterSta
             return Ok(Outcome::Found { verdict, status: live.status, again: None });
         }
     };
-    // First of all: the container of a new pod starts soon, and learns its rack only then.
+    // First of all: the broker of a new pod waits for it.
     apply::copy_zones(ctx, &live).await;
     let volumes = apply::apply(ctx, &wanted, build::build(&wanted)).await?;
     let door =

@@ -14,7 +14,7 @@ pub(crate) use service::{headless, service};
 pub(crate) use set::{
     SetState, StatefulSetPlan, budget, claim, claim_of, service_account, set_state,
 };
-pub(crate) use template::{PodPlan, Probes, config_volume, field, mount, resources};
+pub(crate) use template::{PodPlan, Probes, config_volume, labels_volume, mount, resources};
 
 /// User and group of every container, and owner of every volume.
 pub(crate) const USER_ID: i64 = 65532;

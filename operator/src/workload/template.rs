@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use crds::Resources;
 use k8s_openapi::api::core::v1::{
-    Affinity, Capabilities, ConfigMapVolumeSource, Container, ContainerPort, EmptyDirVolumeSource,
-    EnvVar, EnvVarSource, HTTPGetAction, ObjectFieldSelector, PodAffinityTerm, PodAntiAffinity,
-    PodSecurityContext, PodSpec, PodTemplateSpec, Probe, ResourceRequirements, SeccompProfile,
-    SecurityContext, TopologySpreadConstraint, Volume, VolumeMount, WeightedPodAffinityTerm,
+    Affinity, Capabilities, ConfigMapVolumeSource, Container, ContainerPort, DownwardAPIVolumeFile,
+    DownwardAPIVolumeSource, EmptyDirVolumeSource, EnvVar, EnvVarSource, HTTPGetAction,
+    ObjectFieldSelector, PodAffinityTerm, PodAntiAffinity, PodSecurityContext, PodSpec,
+    PodTemplateSpec, Probe, ResourceRequirements, SeccompProfile, SecurityContext,
+    TopologySpreadConstraint, Volume, VolumeMount, WeightedPodAffinityTerm,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -42,8 +43,6 @@ pub(crate) struct PodPlan<'a> {
     pub(crate) mounts: Vec<VolumeMount>,
     /// Seconds from SIGTERM to SIGKILL.
     pub(crate) grace_s: i64,
-    /// Variables beside the pod's name and namespace.
-    pub(crate) env: Vec<EnvVar>,
     /// Whether pods should also keep away from each other's zones and, if they can, from each other's nodes. Only
     /// brokers do: another template would restart the workers that are there.
     pub(crate) apart: bool,
@@ -141,12 +140,10 @@ impl PodPlan<'_> {
             image: Some(self.image),
             image_pull_policy: Some("IfNotPresent".to_owned()),
             args: Some(self.args),
-            env: Some(
-                [field("POD_NAME", "metadata.name"), field("POD_NAMESPACE", "metadata.namespace")]
-                    .into_iter()
-                    .chain(self.env)
-                    .collect(),
-            ),
+            env: Some(vec![
+                field("POD_NAME", "metadata.name"),
+                field("POD_NAMESPACE", "metadata.namespace"),
+            ]),
             ports: Some(self.ports.into_iter().map(port).collect()),
             // A broker is alive while it recovers its log; ten minutes are for a process that never comes up.
             startup_probe: Some(probe(live, at, 1, 600)),
@@ -176,14 +173,9 @@ fn probe(path: &str, port: i32, period_s: i32, failures: i32) -> Probe {
 }
 
 /// A variable with a field of the pod.
-pub(crate) fn field(name: &str, path: &str) -> EnvVar {
-    let field_ref =
-        ObjectFieldSelector { api_version: Some("v1".to_owned()), field_path: path.to_owned() };
-    EnvVar {
-        name: name.to_owned(),
-        value_from: Some(EnvVarSource { field_ref: Some(field_ref), ..Default::default() }),
-        ..Default::default()
-    }
+fn field(name: &str, path: &str) -> EnvVar {
+    let source = EnvVarSource { field_ref: Some(field_ref(path)), ..Default::default() };
+    EnvVar { name: name.to_owned(), value_from: Some(source), ..Default::default() }
 }
 
 fn pod_security() -> PodSecurityContext {
@@ -218,6 +210,21 @@ fn container_security() -> SecurityContext {
 pub(crate) fn config_volume(name: &str, config_map: String) -> Volume {
     let source = ConfigMapVolumeSource { name: config_map, ..Default::default() };
     Volume { name: name.to_owned(), config_map: Some(source), ..Default::default() }
+}
+
+/// The labels of the pod as a file, which changes when they do.
+pub(crate) fn labels_volume(name: &str, file: &str) -> Volume {
+    let labels = DownwardAPIVolumeFile {
+        path: file.to_owned(),
+        field_ref: Some(field_ref("metadata.labels")),
+        ..Default::default()
+    };
+    let source = DownwardAPIVolumeSource { items: Some(vec![labels]), ..Default::default() };
+    Volume { name: name.to_owned(), downward_api: Some(source), ..Default::default() }
+}
+
+fn field_ref(path: &str) -> ObjectFieldSelector {
+    ObjectFieldSelector { api_version: Some("v1".to_owned()), field_path: path.to_owned() }
 }
 
 /// Where a container sees a volume.

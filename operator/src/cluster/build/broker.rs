@@ -11,13 +11,16 @@ use super::super::names;
 use super::super::validate::{Broker, Wanted};
 use super::shared::FILE;
 use crate::hash;
-use crate::labels::{BROKER_ID, CONFIG_HASH, SPEC_HASH, ZONE};
+use crate::labels::{BROKER_ID, CONFIG_HASH, SPEC_HASH};
 use crate::properties;
 use crate::workload::{
     self, ADMIN_PORT, CONFIG_DIR, DATA_DIR, KAFKA_PORT, PodPlan, Probes, StatefulSetPlan,
-    config_volume, field, mount, same_resources,
+    config_volume, labels_volume, mount, same_resources,
 };
 
+/// Where a broker finds the labels of its pod.
+const POD_DIR: &str = "/etc/vltava-pod";
+const LABELS_FILE: &str = "labels";
 /// Time to hand leaders over and to write everything down.
 const GRACE_S: i64 = 60;
 
@@ -55,10 +58,12 @@ pub(super) fn stateful_set(wanted: &Wanted, broker: &Broker, properties: &str) -
         probes: Probes { port: ADMIN_PORT, live: "/livez", ready: "/readyz" },
         resources: resources(wanted),
         volumes: volumes(wanted, broker),
-        mounts: vec![mount("data", DATA_DIR, false), mount("config", CONFIG_DIR, true)],
+        mounts: vec![
+            mount("data", DATA_DIR, false),
+            mount("config", CONFIG_DIR, true),
+            mount("pod", POD_DIR, true),
+        ],
         grace_s: GRACE_S,
-        // Copied by the operator from the node: brokers have no rights to look. Empty until then, or without zones.
-        env: vec![field("RACK", &format!("metadata.labels['{ZONE}']"))],
         apart: true,
     };
     let plan = StatefulSetPlan {
@@ -87,7 +92,7 @@ fn args(wanted: &Wanted, broker: &Broker) -> Vec<String> {
         format!("--advertise={host}:{KAFKA_PORT}"),
         format!("--admin-listen=0.0.0.0:{ADMIN_PORT}"),
         format!("--config={CONFIG_DIR}/{FILE}"),
-        "--set=broker.rack=$(RACK)".to_owned(),
+        format!("--rack-from={POD_DIR}/{LABELS_FILE}"),
     ];
     if let Some(identity) = wanted.identity() {
         args.extend(identity.args(&wanted.name, &wanted.namespace));
@@ -135,5 +140,7 @@ fn volumes(wanted: &Wanted, broker: &Broker) -> Vec<Volume> {
             ..Default::default()
         },
         config_volume("config", names::config_map(&wanted.name)),
+        // With the zone, which the operator copies from the node: brokers have no rights to look.
+        labels_volume("pod", LABELS_FILE),
     ]
 }

@@ -141,7 +141,7 @@ fn three_brokers_begin_as_one_cluster_with_three_copies() {
         let args = args(set);
         assert!(args.contains(&"--cluster-id=new-id".to_owned()), "{args:?}");
         assert!(args.contains(&voters.to_owned()), "{args:?}");
-        assert!(args.contains(&"--set=broker.rack=$(RACK)".to_owned()), "{args:?}");
+        assert!(args.contains(&"--rack-from=/etc/vltava-pod/labels".to_owned()), "{args:?}");
     }
     assert_eq!(
         children(spec).config.data.unwrap()["broker.properties"],
@@ -159,9 +159,12 @@ fn brokers_keep_apart_and_learn_their_zone() {
         pod.topology_spread_constraints.unwrap().into_iter().map(|c| c.topology_key).collect();
     assert_eq!(keys, ["topology.kubernetes.io/zone", "kubernetes.io/hostname"]);
     assert!(pod.affinity.unwrap().pod_anti_affinity.is_some());
-    let rack = pod.containers[0].env.as_ref().unwrap().iter().find(|e| e.name == "RACK").unwrap();
-    let path = rack.value_from.as_ref().unwrap().field_ref.as_ref().unwrap().field_path.clone();
-    assert_eq!(path, "metadata.labels['topology.kubernetes.io/zone']");
+    let mounts = pod.containers[0].volume_mounts.as_ref().unwrap();
+    let labels = mounts.iter().find(|mount| mount.mount_path == "/etc/vltava-pod").unwrap();
+    let volume = pod.volumes.unwrap().into_iter().find(|volume| volume.name == labels.name);
+    let file = volume.unwrap().downward_api.unwrap().items.unwrap().remove(0);
+    let field = file.field_ref.map(|field| field.field_path);
+    assert_eq!((&*file.path, field.as_deref()), ("labels", Some("metadata.labels")));
 }
 
 #[test]

@@ -32,7 +32,6 @@ pub(super) fn stateful_set(wanted: &Wanted, properties: &str) -> StatefulSet {
         volumes: vec![config_volume("config", names::config_map(&wanted.name))],
         mounts: vec![mount(VOLUME, DATA_DIR, false), mount("config", CONFIG_DIR, true)],
         grace_s: GRACE_S,
-        env: Vec::new(),
         apart: false,
     };
     let claim = || {

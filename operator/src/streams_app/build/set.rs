@@ -33,7 +33,6 @@ pub(super) fn stateful_set(wanted: &Wanted) -> StatefulSet {
         volumes: vec![config_volume("config", common.clone())],
         mounts: vec![mount(VOLUME, DATA_DIR, false), mount("config", CONFIG_DIR, true)],
         grace_s: GRACE_S,
-        env: Vec::new(),
         apart: false,
     };
     let claim = || {
