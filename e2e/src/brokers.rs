@@ -13,6 +13,8 @@ use crate::{process, vltava, wait};
 const DEADLINE: Duration = Duration::from_secs(400);
 /// Exit code of a plan that would change something.
 const CHANGES: i32 = 3;
+/// What a broker logs when it has registered, with its rack.
+const REGISTERED: &str = " registered broker_epoch=";
 /// SIGKILL at once, as when a node dies.
 const WITHOUT_WARNING: [&str; 2] = ["--grace-period=0", "--force"];
 
@@ -115,10 +117,11 @@ impl<'a> Brokers<'a> {
         let mut racks = BTreeMap::new();
         for pod in self.pods()? {
             let log = self.namespace.kubectl(&["logs", &pod.name], "")?;
-            let lines = log.lines().rev().filter_map(|line| serde_json::from_str(line).ok());
-            let mut registered = lines.filter(|line: &Value| line["message"] == "registered");
-            let last = registered.next().with_context(|| format!("{} never did", pod.name))?;
-            racks.extend(last["rack"].as_str().map(|rack| (pod.name, rack.to_owned())));
+            let mut registered = log.lines().rev().filter_map(|line| line.split_once(REGISTERED));
+            let (_, fields) =
+                registered.next().with_context(|| format!("{} never did", pod.name))?;
+            let rack = fields.split_once(" rack=\"").and_then(|(_, rest)| rest.split_once('"'));
+            racks.extend(rack.map(|(rack, _)| (pod.name, rack.to_owned())));
         }
         Ok(racks)
     }
