@@ -163,9 +163,8 @@ pub(crate) fn markdown(report: &Report) -> String {
              plan may copy more. Bytes are those that the brokers have counted \
              (`vltava_broker_reassignment_bytes_in_total`); the fewest are the replicas that must move until all brokers have \
              equal shares, times a partition's bytes. On the right is what `kafka-reassign-partitions --generate` proposes for \
-             the same brokers at the same moment, times a partition's bytes; it is not carried out. What is copied beyond the \
-             fewest is sent twice: a batch that an answer ends in the middle of, where the offset index does not know better. The \
-             plan on the right has none of that.\n{}",
+             the same brokers at the same moment, times a partition's bytes; it is not carried out. Bytes that are sent \
+             twice count twice.\n{}",
             report.moves.table("growing and shrinking"),
         );
     }
