@@ -51,7 +51,7 @@ impl World {
         // The empty disk is registered once the session of its predecessor has ended; a leader proposes anew before long.
         let delay = match ambush {
             Ambush::Join => self.random.u64(SESSION_MS..SESSION_MS + 450),
-            _ => self.random.u64(SESSION_MS + 200..SESSION_MS + 2_000),
+            Ambush::Fetch | Ambush::Echo => self.random.u64(SESSION_MS + 200..SESSION_MS + 2_000),
         };
         self.say(|| format!("{ambush:?} of {victim} at {leader} arrives in {delay} ms"));
         self.at(delay, Event::Arrives { from, to, message: message.clone() });

@@ -3,7 +3,6 @@
 //! It may sleep through all of another's leadership, and be leader again: what it knew of its followers is void then. Random faults
 //! hardly ever bring that about, so the others are helped to overtake it.
 
-use super::message::Call;
 use super::world::{Event, World};
 use super::{DATA_TOPIC, SESSION_MS};
 
@@ -30,13 +29,6 @@ impl World {
         // Before its followers have fetched anything from it again, or after.
         let end = behind + self.random.u64(1..100);
         self.at(end, Event::Ambushed(victim));
-    }
-
-    /// Others are given what these lead.
-    pub(super) fn drain(&mut self, brokers: Vec<i32>) {
-        if !self.healed {
-            self.ask(Call::Drain(brokers));
-        }
     }
 
     /// Who leads in its place is gone again.

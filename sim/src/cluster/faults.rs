@@ -157,6 +157,25 @@ impl World {
         Ok(())
     }
 
+    /// Two machines hear nothing of one another for so long.
+    pub(super) fn cut_off(&mut self, one: usize, other: usize, ms: u64) {
+        if !self.healed {
+            self.network.cut_both(one, other, self.now() + ms);
+        }
+    }
+
+    /// Others are given what these lead.
+    pub(super) fn drain(&mut self, brokers: Vec<i32>) {
+        if !self.healed {
+            self.ask(Call::Drain(brokers));
+        }
+    }
+
+    /// All machines but this one, as brokers.
+    pub(super) fn all_but(&self, machine: usize) -> Vec<i32> {
+        (0..self.machines.len() as i32).filter(|id| *id != machine as i32).collect()
+    }
+
     /// Somebody sets the clock; or the machine was asleep, and its monotonic clock runs on.
     fn jump(&mut self, victim: usize) -> Result<(), String> {
         let wall = self.random.i64(-3_600_000..3_600_000);

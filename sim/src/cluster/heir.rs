@@ -50,8 +50,4 @@ impl World {
         }
         self.at(leads, Event::Drain(self.all_but(second)));
     }
-
-    pub(super) fn all_but(&self, machine: usize) -> Vec<i32> {
-        (0..self.machines.len() as i32).filter(|id| *id != machine as i32).collect()
-    }
 }

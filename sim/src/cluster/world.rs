@@ -276,10 +276,7 @@ impl World {
             Event::Repaired(machine) => self.repaired(machine),
             Event::Straggler(machine) => self.straggler_comes(machine)?,
             Event::Ambushed(machine) => self.ambushed(machine),
-            Event::Cut(one, other, ms) if !self.healed => {
-                self.network.cut_both(one, other, self.now + ms);
-            }
-            Event::Cut(..) => {}
+            Event::Cut(one, other, ms) => self.cut_off(one, other, ms),
             Event::Drain(brokers) => self.drain(brokers),
             Event::OvertakerDies(machine) => self.overtaker_dies(machine),
             Event::Heal => self.heal()?,
